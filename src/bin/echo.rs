@@ -1,0 +1,19 @@
+//! The echo server: sends every byte back.
+
+use std::process::ExitCode;
+
+use smol_servers::cli::Program;
+use smol_servers::{echo, program};
+
+const ECHO: Program = Program {
+    name: "echo",
+    about: "sends every byte back to the client it came from (RFC 862)",
+    port: 8000,
+    options: "",
+    examples: "  echo                            then: nc localhost 8000\n  \
+               echo --listen [::]:7            the service's own port, on every address\n",
+};
+
+fn main() -> ExitCode {
+    program::main(&ECHO, (), |_, _, _| Ok(false), |_, _| Ok(echo::handle))
+}

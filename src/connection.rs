@@ -1,0 +1,327 @@
+//! One client's socket: read a chunk, write without waiting, wait under the stall limit, close
+//! politely.
+//!
+//! Made by [`crate::server`], used by the handlers. A handler may read in one task and write in
+//! another; it never waits for both in one, since each wake would cost a failing system call.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::ops::Deref;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_lite::future::{or, yield_now};
+use rustix::net::sockopt;
+use smol::Task;
+
+use crate::driver::{Async, Timer};
+use crate::figures::{Figures, Reason};
+use crate::limits::CHUNK_BYTES;
+use crate::server::Shared;
+
+/// A connected client. An idle one holds no buffer.
+pub struct Connection {
+    socket: Async<TcpStream>,
+    shared: Rc<Shared>,
+    peer: SocketAddr,
+    opened: Instant,
+    label: RefCell<Option<Rc<str>>>,
+    bytes_in: Cell<u64>,
+    bytes_out: Cell<u64>,
+    missed: Cell<u64>,
+    /// Set once the connection must end; from then on reading says so.
+    ending: Cell<Option<Reason>>,
+    /// The task that reads or awaits the end; woken by `end`.
+    reader: Cell<Option<Waker>>,
+    /// Set once the client's FIN was read.
+    input_over: Cell<bool>,
+    /// Set while the kernel is known to take no more: the last write was short.
+    full: Cell<bool>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Takes over a socket that is non-blocking already.
+    pub(crate) fn new(
+        shared: Rc<Shared>,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<Connection> {
+        Ok(Connection {
+            socket: Async::new_nonblocking(stream)?,
+            shared,
+            peer,
+            opened: Instant::now(),
+            label: RefCell::new(None),
+            bytes_in: Cell::new(0),
+            bytes_out: Cell::new(0),
+            missed: Cell::new(0),
+            ending: Cell::new(None),
+            reader: Cell::new(None),
+            input_over: Cell::new(false),
+            full: Cell::new(false),
+        })
+    }
+
+    /// The client's address; IPv4 mapped into IPv6 is given as IPv4.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The counters of the server this client is at.
+    pub fn figures(&self) -> &Figures {
+        &self.shared.figures
+    }
+
+    /// The name under which the log speaks of this client.
+    pub fn set_label(&self, label: Rc<str>) {
+        self.label.replace(Some(label));
+    }
+
+    /// Runs `future` as a task of its own beside this connection; dropping the [`Task`] ends it.
+    pub fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Task<T> {
+        self.shared.spawn(future)
+    }
+
+    /// Waits for bytes and returns at most [`CHUNK_BYTES`] of them; empty at the client's FIN.
+    ///
+    /// It goes through the reactor before each read, so a client that always has data ready
+    /// takes turns with the others. One task at a time may read.
+    ///
+    /// # Errors
+    /// Why the connection is over: lost, or [ended](Self::end) by another task or by the stop.
+    pub async fn read(&self) -> Result<Chunk, Reason> {
+        loop {
+            poll_fn(|cx| match self.poll_ended(cx) {
+                Poll::Ready(reason) => Poll::Ready(Err(reason)),
+                Poll::Pending => self.socket.poll_readable(cx).map_err(|_| Reason::Lost),
+            })
+            .await?;
+            let mut chunk = self.chunk();
+            match self.socket.get_ref().read(&mut chunk.bytes) {
+                Ok(n) => {
+                    self.input_over.set(n == 0);
+                    self.count_in(n);
+                    chunk.filled = n;
+                    return Ok(chunk);
+                }
+                Err(error) if is_transient(&error) => {}
+                Err(_) => return Err(Reason::Lost),
+            }
+        }
+    }
+
+    /// Writes what the kernel takes now. MUST NOT wait.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] when it takes nothing; otherwise the connection is lost.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        if self.full.get() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let n = self.socket.get_ref().write(bytes)?;
+        self.full.set(n < bytes.len());
+        self.bytes_out.set(self.bytes_out.get() + n as u64);
+        self.shared.figures.bytes_out.add(n as u64);
+        Ok(n)
+    }
+
+    /// Makes `attempt` at once, and again each time the socket takes bytes, until it gives
+    /// something other than [`ErrorKind::WouldBlock`]. One task at a time may write.
+    ///
+    /// # Errors
+    /// [`Reason::Stalled`] when [`stall`](crate::limits::Limits::stall) went by without;
+    /// [`Reason::Lost`] for every other error. Either ends the connection for its reader too.
+    pub async fn write_with<T>(
+        &self,
+        mut attempt: impl FnMut() -> io::Result<T>,
+    ) -> Result<T, Reason> {
+        let mut deadline = None;
+        loop {
+            match attempt() {
+                Ok(done) => return Ok(done),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let deadline =
+                        *deadline.get_or_insert_with(|| Instant::now() + self.shared.limits.stall);
+                    if Instant::now() >= deadline {
+                        return Err(self.end(Reason::Stalled));
+                    }
+                    self.wait_writable(deadline).await?;
+                }
+                Err(_) => return Err(self.end(Reason::Lost)),
+            }
+        }
+    }
+
+    /// Writes all of `bytes`, giving others their turn in between.
+    ///
+    /// # Errors
+    /// As [`write_with`](Self::write_with).
+    pub async fn write_all(&self, mut bytes: &[u8]) -> Result<(), Reason> {
+        while !bytes.is_empty() {
+            let chunk = &bytes[..bytes.len().min(CHUNK_BYTES)];
+            let n = self.write_with(|| self.try_write(chunk)).await?;
+            bytes = &bytes[n..];
+            if !bytes.is_empty() {
+                yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the connection for whichever task is reading, and returns the reason that stands:
+    /// the first one given. The socket stays open for what is still to be written.
+    pub fn end(&self, reason: Reason) -> Reason {
+        if let Some(earlier) = self.ending.get() {
+            return earlier;
+        }
+        self.ending.set(Some(reason));
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        reason
+    }
+
+    /// Waits until another task or the stop [ends](Self::end) the connection; for a handler
+    /// that no longer reads.
+    pub async fn ended(&self) -> Reason {
+        poll_fn(|cx| self.poll_ended(cx)).await
+    }
+
+    /// Sends FIN, and reads on until the client's: closing with its bytes unread would send a
+    /// RST, which takes the last lines from the client (RFC 2525 2.17). At most
+    /// [`grace`](crate::limits::Limits::grace), including what `flush` needs before.
+    pub async fn finish(&self, flush: impl Future<Output = Result<(), Reason>>) {
+        let farewell = async {
+            flush.await?;
+            self.socket.get_ref().shutdown(Shutdown::Write).map_err(|_| Reason::Lost)?;
+            while !self.input_over.get() {
+                poll_fn(|cx| self.socket.poll_readable(cx)).await.map_err(|_| Reason::Lost)?;
+                self.discard()?;
+            }
+            Ok(())
+        };
+        let grace = self.shared.limits.grace;
+        let _over_either_way: Result<(), Reason> = or(farewell, async {
+            Timer::after(grace).await;
+            Ok(())
+        })
+        .await;
+    }
+
+    pub(crate) fn add_missed(&self, lines: u64) {
+        self.missed.set(self.missed.get() + lines);
+        self.shared.figures.missed.add(lines);
+    }
+
+    pub(crate) fn chunk(&self) -> Chunk {
+        Chunk::new(&self.shared)
+    }
+
+    /// Ready once the connection must end; otherwise `end` will wake the task.
+    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Reason> {
+        if let Some(reason) = self.ending.get() {
+            return Poll::Ready(reason);
+        }
+        let known = self.reader.take().filter(|waker| waker.will_wake(cx.waker()));
+        self.reader.set(Some(known.unwrap_or_else(|| cx.waker().clone())));
+        Poll::Pending
+    }
+
+    /// Closes at once where the peer takes nothing any more, so that the kernel need not hold
+    /// what it will never take; and writes the one log line of an ended connection.
+    pub(crate) fn close(&self, reason: Reason) {
+        if matches!(reason, Reason::Stalled | Reason::Failed) {
+            let _best_effort = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
+        }
+        self.shared.figures.ended(reason).add(1);
+        let label = self.label.borrow();
+        log::info!(
+            peer:% = self.peer,
+            name = label.as_deref().unwrap_or("-"),
+            reason = reason.as_str(),
+            seconds = (self.opened.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+            bytes_in = self.bytes_in.get(),
+            bytes_out = self.bytes_out.get(),
+            missed = self.missed.get();
+            "closed"
+        );
+    }
+
+    /// Writable, or the deadline over: the next attempt tells which. One more attempt at the
+    /// deadline is due, since the kernel reports room only when a third of the buffer is free.
+    async fn wait_writable(&self, deadline: Instant) -> Result<(), Reason> {
+        let writable = poll_fn(|cx| self.socket.poll_writable(cx));
+        let result = or(writable, async {
+            Timer::at(deadline).await;
+            Ok(())
+        })
+        .await;
+        self.full.set(false);
+        result.map_err(|_| self.end(Reason::Lost))
+    }
+
+    fn discard(&self) -> Result<(), Reason> {
+        let mut chunk = self.chunk();
+        match self.socket.get_ref().read(&mut chunk.bytes) {
+            Ok(n) => {
+                self.input_over.set(n == 0);
+                self.count_in(n);
+                Ok(())
+            }
+            Err(error) if is_transient(&error) => Ok(()),
+            Err(_) => Err(Reason::Lost),
+        }
+    }
+
+    fn count_in(&self, n: usize) {
+        self.bytes_in.set(self.bytes_in.get() + n as u64);
+        self.shared.figures.bytes_in.add(n as u64);
+    }
+}
+
+/// Bytes read from a client, in a buffer that the thread's connections take turns with.
+///
+/// There is one such buffer. Who holds its chunk over an `.await` keeps it, and the next reader
+/// gets a new one; dropped, it goes back, and of two that come back one stays.
+#[derive(Debug)]
+pub struct Chunk {
+    pub(crate) bytes: Box<[u8]>,
+    filled: usize,
+    shared: Rc<Shared>,
+}
+
+impl Chunk {
+    fn new(shared: &Rc<Shared>) -> Chunk {
+        let bytes = shared.buffer.take().unwrap_or_else(|| vec![0; CHUNK_BYTES].into());
+        Chunk { bytes, filled: 0, shared: shared.clone() }
+    }
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.shared.buffer.set(Some(std::mem::take(&mut self.bytes)));
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

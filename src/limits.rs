@@ -1,0 +1,92 @@
+//! Every bound the servers share, with its unit, default and reason.
+//!
+//! What is a field of [`Limits`] a host may choose; what is a constant follows from another
+//! bound or was measured. `--limits` prints them all.
+
+use std::time::Duration;
+
+/// Connections the kernel holds for us between two accepts. std asks for 128, and a crowd that
+/// connects at once then waits a whole second for each overflow.
+pub const BACKLOG: i32 = 4096;
+
+/// Bytes one read asks for, and one write is given: the most work a connection does before
+/// another one has its turn.
+pub const CHUNK_BYTES: usize = 16 * 1024;
+
+/// Accepts, and finished lines of one client, before others have their turn.
+pub const TURN: usize = 16;
+
+/// Descriptors kept for the server itself (standard streams, epoll, listeners, refusals on
+/// their way out).
+pub const RESERVED_DESCRIPTORS: u64 = 32;
+
+/// Refused clients that may still be reading why, at most; the next ones get the line and an
+/// immediate close. Well below [`RESERVED_DESCRIPTORS`], where their descriptors come from.
+pub const REFUSALS: usize = 12;
+
+/// Time a refused client has for reading why.
+pub const REFUSAL_GRACE: Duration = Duration::from_secs(1);
+
+/// Pause of the accept loop when the system is out of descriptors or memory.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// One log line in this time about refusals, and one about failing accepts.
+pub const REPEAT_QUIET: Duration = Duration::from_secs(10);
+
+/// Time from the stop to the end of [`serve`](crate::server::serve), whatever the clients do.
+/// Below the two seconds that the programs promise.
+pub const SHUTDOWN: Duration = Duration::from_millis(1800);
+
+/// The bounds a host may choose. [`Default`] is what the programs start with.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Clients at once. The programs set it to the descriptor limit minus
+    /// [`RESERVED_DESCRIPTORS`]; the default here is 10,000.
+    pub max_clients: usize,
+    /// Clients at once from one IPv4 address or IPv6 /64; 0 is no limit. Loopback is exempt.
+    pub max_per_ip: usize,
+    /// A client that has output waiting and takes no byte for so long is dropped.
+    pub stall: Duration,
+    /// A peer that vanished without a word is found in this time, by keepalive probes when
+    /// idle and by TCP_USER_TIMEOUT (RFC 5482) when data is under way. The kernel ends a
+    /// closed window after it too, so it must be above [`stall`](Self::stall).
+    pub dead: Duration,
+    /// Time a client that left, or is told to, has for reading what it was still sent.
+    pub grace: Duration,
+    /// SO_SNDBUF in bytes (Linux doubles it for its own book-keeping). By default Linux lets
+    /// one client that never reads hold 4 MiB of kernel memory.
+    pub send_buffer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_clients: 10_000,
+            max_per_ip: 0,
+            stall: Duration::from_secs(30),
+            dead: Duration::from_secs(40),
+            grace: Duration::from_secs(2),
+            send_buffer: 16 * 1024,
+        }
+    }
+}
+
+/// Raises this process's descriptor limit to its hard limit and returns it.
+///
+/// # Errors
+/// None: where the system refuses, the limit stays what it was.
+pub fn raise_descriptor_limit() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: maximum, maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    }
+    .unwrap_or(u64::from(u32::MAX))
+}
+
+/// Clients that fit below a descriptor limit.
+pub fn clients_below(descriptors: u64) -> usize {
+    usize::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,142 @@
+//! What the three programs do around [`server::serve`]: descriptor limit, log, listeners,
+//! signals, exit code. A host that embeds a server needs none of it.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use async_signal::{Signal, Signals};
+use futures_lite::StreamExt;
+use futures_lite::future::or;
+use lexopt::Parser;
+use smol::LocalExecutor;
+
+use crate::cli::{self, Command, Options, Program};
+use crate::connection::Connection;
+use crate::driver::block_on;
+use crate::figures::{Figures, Reason};
+use crate::limits::raise_descriptor_limit;
+use crate::listener::Listener;
+use crate::shutdown::{self, Trigger};
+use crate::{log as stderr_log, server};
+
+/// The executor that all code of a program runs on.
+pub type Executor = Rc<LocalExecutor<'static>>;
+
+/// Exit code for a wrong option.
+const USAGE: u8 = 2;
+
+/// Runs a program: reads its options, binds, and serves with the handler that `handler` makes
+/// until a signal. `own` reads the options that only this program has into `config`.
+pub fn main<C, H, F>(
+    program: &'static Program,
+    mut config: C,
+    own: impl Fn(&mut C, &str, &mut Parser) -> Result<bool, String>,
+    handler: impl FnOnce(C, &Executor) -> Result<H, String>,
+) -> ExitCode
+where
+    H: Fn(Rc<Connection>) -> F + 'static,
+    F: Future<Output = Reason> + 'static,
+{
+    let arguments = std::env::args_os().skip(1);
+    let descriptors = raise_descriptor_limit();
+    let command =
+        cli::parse(program, arguments, descriptors, |name, parser| own(&mut config, name, parser));
+    let options = match command {
+        Ok(Command::Serve(options)) => options,
+        Ok(Command::Print(text)) => return print(&text),
+        Err(error) => return usage(program, &error),
+    };
+    stderr_log::start(program.name, options.log, options.quiet);
+    let executor = Executor::default();
+    let handler = match handler(config, &executor) {
+        Ok(handler) => handler,
+        Err(error) => return usage(program, &error),
+    };
+    let listener = match Listener::bind(&options.listen, &options.limits) {
+        Ok(listener) => listener,
+        Err(error) => return fail(program, &error),
+    };
+    match block_on(executor.run(serve(program, &executor, &options, listener, handler))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(program, &error),
+    }
+}
+
+async fn serve<H, F>(
+    program: &Program,
+    executor: &Executor,
+    options: &Options,
+    listener: Listener,
+    handler: H,
+) -> io::Result<()>
+where
+    H: Fn(Rc<Connection>) -> F + 'static,
+    F: Future<Output = Reason> + 'static,
+{
+    let mut signals = Signals::new([Signal::Int, Signal::Term, Signal::Usr1])?;
+    let (trigger, stop) = shutdown::channel();
+    let figures = listener.figures();
+    announce(program, &listener);
+    let served = server::serve(executor, listener, &options.limits, stop, handler);
+    let never = async {
+        obey(&mut signals, &trigger, &figures).await;
+        std::future::pending().await
+    };
+    or(served, never).await
+}
+
+fn announce(program: &Program, listener: &Listener) {
+    let addresses = listener.addresses();
+    for address in &addresses {
+        log::info!("listening on {address}");
+    }
+    if addresses.iter().all(|address| address.ip().is_loopback()) {
+        let port = program.port;
+        log::info!(
+            "only this machine can connect; --listen 0.0.0.0:{port} opens it to the network"
+        );
+    }
+}
+
+/// The first SIGINT or SIGTERM ends the server politely, the second at once.
+async fn obey(signals: &mut Signals, trigger: &Trigger, figures: &Figures) {
+    let mut told = false;
+    while let Some(signal) = signals.next().await {
+        match signal {
+            Ok(Signal::Usr1) => figures.log(),
+            Ok(signal) if told => std::process::exit(128 + signal as i32),
+            Ok(_) => {
+                told = true;
+                log::info!("going down");
+                trigger.pull();
+            }
+            Err(error) => log::warn!("cannot read a signal: {error}"),
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn usage(program: &Program, error: &str) -> ExitCode {
+    let name = program.name;
+    complain(&format!("{name}: {error} ({name} -h shows all options)"));
+    ExitCode::from(USAGE)
+}
+
+fn fail(program: &Program, error: &dyn Display) -> ExitCode {
+    complain(&format!("{}: {error}", program.name));
+    ExitCode::FAILURE
+}
+
+/// `eprintln!` would panic where standard error is closed.
+fn complain(line: &str) {
+    let _nobody_reads_it = writeln!(io::stderr(), "{line}");
+}

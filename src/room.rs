@@ -1,0 +1,406 @@
+//! The broadcast room: one bounded log, and a cursor and a bell for each member.
+//!
+//! [`Room::publish`] appends to the log and rings the bells of those who wait; it never waits
+//! and cannot fail. A member takes what is between its cursor and the end of the log when it
+//! can. So a member that takes nothing costs nothing: no queue of its own grows and nobody
+//! waits for it. One that falls behind the log is told how many lines it missed.
+//!
+//! Knows nothing about sockets, clocks or text: a line is bytes, and gets its CR LF here.
+
+mod log;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+
+use async_channel::{Receiver, Sender};
+use slab::Slab;
+
+use log::{Author, Log};
+
+/// Default bound of a room's log, in bytes: about 15,000 lines of ordinary talk.
+pub const LOG_BYTES: usize = 1024 * 1024;
+
+/// Bytes of one line, at most; what is longer is cut. A chat line whose every byte became a
+/// U+FFFD, with its name, fits.
+pub const LINE_BYTES: usize = 4096;
+
+/// Bytes that may wait for one member alone ([`Member::tell`]), beside the rest of the one
+/// line that is partly taken.
+pub const TOLD_BYTES: usize = 4096;
+
+/// A room; clones are the same room.
+#[derive(Clone)]
+pub struct Room(Rc<RefCell<State>>);
+
+struct State {
+    log: Log,
+    slots: Slab<Slot>,
+    /// Slots whose member waits for its bell. `publish` looks at no others.
+    waiting: Vec<usize>,
+    /// Members that have not left.
+    present: usize,
+    joins: u32,
+    /// Whether members read how many lines they missed.
+    tells_missed: bool,
+}
+
+/// What the room knows of a member.
+struct Slot {
+    author: Author,
+    /// Number of the next line to take.
+    cursor: u64,
+    /// The line before which the member left: it takes none from there on.
+    until: Option<u64>,
+    /// Lines of its own among those dropped at or after its cursor: it did not miss them.
+    own_dropped: u64,
+    /// Lines missed that it has not been told of.
+    missed: u64,
+    /// Bytes for this member alone: the rest of a line partly taken, then what it was told.
+    told: Vec<u8>,
+    waiting: bool,
+    bell: Sender<()>,
+}
+
+/// What one [`Member::take`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Bytes were taken: so many lines were begun, and before them so many were missed.
+    Some {
+        /// Lines of others whose first byte was taken now.
+        lines: u64,
+        /// Lines that the log dropped before the member came to them.
+        missed: u64,
+    },
+    /// Nothing is there yet; the bell rings when there is.
+    Nothing,
+    /// The member has left and has taken all it was due.
+    End,
+}
+
+impl Room {
+    /// A room whose log keeps at most `log_bytes`, of which each line takes 16 beside its own.
+    pub fn new(log_bytes: usize) -> Room {
+        Room::with(Log::new(log_bytes), true)
+    }
+
+    /// A room that keeps the newest line only: a member that is slow skips to it and is not
+    /// told of the ones between.
+    pub fn newest_only() -> Room {
+        Room::with(Log::new(0), false)
+    }
+
+    /// Appends a line for every member to take. The line must hold no line end of its own; it
+    /// gets CR LF, and is cut at [`LINE_BYTES`]. MUST NOT wait.
+    pub fn publish(&self, line: impl AsRef<[u8]>) {
+        self.0.borrow_mut().publish(line.as_ref(), None);
+    }
+
+    /// A new member, who reads what is published from now on.
+    pub fn join(&self) -> Member {
+        let (bell, rung) = async_channel::bounded(1);
+        let mut state = self.0.borrow_mut();
+        state.present += 1;
+        state.joins = state.joins.wrapping_add(1);
+        let (cursor, join) = (state.log.next(), state.joins);
+        let entry = state.slots.vacant_entry();
+        let key = entry.key();
+        entry.insert(Slot {
+            author: Author { slot: key as u32, join },
+            cursor,
+            until: None,
+            own_dropped: 0,
+            missed: 0,
+            told: Vec::new(),
+            waiting: false,
+            bell,
+        });
+        Member { room: self.clone(), key, bell: rung }
+    }
+
+    /// Members that have not left.
+    pub fn len(&self) -> usize {
+        self.0.borrow().present
+    }
+
+    /// True when nobody is in the room.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn with(log: Log, tells_missed: bool) -> Room {
+        let (slots, waiting) = (Slab::new(), Vec::new());
+        Room(Rc::new(RefCell::new(State {
+            log,
+            slots,
+            waiting,
+            present: 0,
+            joins: 0,
+            tells_missed,
+        })))
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room").field("members", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// One who takes part in a room. Dropping it is leaving.
+#[derive(Debug)]
+pub struct Member {
+    room: Room,
+    key: usize,
+    bell: Receiver<()>,
+}
+
+impl Member {
+    /// Appends a line that all others take and this one does not; as [`Room::publish`]
+    /// otherwise. One who has left publishes nothing.
+    pub fn publish(&self, line: impl AsRef<[u8]>) {
+        let mut state = self.room.0.borrow_mut();
+        let slot = &state.slots[self.key];
+        if slot.until.is_none() {
+            let author = slot.author;
+            state.publish(line.as_ref(), Some(author));
+        }
+    }
+
+    /// Puts bytes before this member alone, ahead of the lines it has not taken, as they are;
+    /// false, and nothing done, when more than [`TOLD_BYTES`] would wait.
+    pub fn tell(&self, bytes: impl AsRef<[u8]>) -> bool {
+        let bytes = bytes.as_ref();
+        let mut state = self.room.0.borrow_mut();
+        let slot = &mut state.slots[self.key];
+        let fits = slot.told.len() + bytes.len() <= TOLD_BYTES;
+        if fits {
+            slot.told.extend_from_slice(bytes);
+            state.ring(self.key);
+        }
+        fits
+    }
+
+    /// Leaves: no later line reaches this member, those before may still be taken.
+    pub fn leave(&self) {
+        self.room.0.borrow_mut().leave(self.key);
+    }
+
+    /// Offers what is ready to `write`, as many whole lines as fit `buffer`, and moves the
+    /// cursor past as many bytes as it says it took. A line partly taken is finished by the
+    /// next call, whatever the log drops.
+    ///
+    /// # Errors
+    /// Those of `write`; nothing is taken then.
+    ///
+    /// # Panics
+    /// If `write` calls the room: it is borrowed meanwhile.
+    pub fn take(
+        &self,
+        buffer: &mut [u8],
+        write: impl FnOnce(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<Taken> {
+        let mut state = self.room.0.borrow_mut();
+        let tells_missed = state.tells_missed;
+        let State { log, slots, waiting, .. } = &mut *state;
+        let slot = &mut slots[self.key];
+        slot.catch_up(log);
+        let notice = if tells_missed { missed_notice(slot.missed) } else { String::new() };
+        let ready = slot.copy(log, notice.as_bytes(), buffer);
+        if ready > 0 {
+            let written = write(&buffer[..ready])?.min(ready);
+            return Ok(slot.advance(log, notice.as_bytes(), written));
+        }
+        if slot.until.is_some_and(|until| slot.cursor >= until) {
+            return Ok(Taken::End);
+        }
+        if !slot.waiting {
+            slot.waiting = true;
+            waiting.push(self.key);
+        }
+        Ok(Taken::Nothing)
+    }
+
+    /// Waits for the bell, after [`Taken::Nothing`].
+    pub async fn rung(&self) {
+        let _rung = self.bell.recv().await;
+    }
+
+    /// The next line, with its line end; for a host that listens. `None` after
+    /// [`leave`](Self::leave), when all is taken.
+    pub async fn line(&self) -> Option<Vec<u8>> {
+        let mut line = Vec::new();
+        let mut buffer = vec![0; LINE_BYTES];
+        loop {
+            let taken = self.take(&mut buffer, |bytes| {
+                let end = bytes.iter().position(|&byte| byte == b'\n');
+                let part = &bytes[..end.map_or(bytes.len(), |end| end + 1)];
+                line.extend_from_slice(part);
+                Ok(part.len())
+            });
+            match taken {
+                Ok(Taken::Some { .. }) if line.ends_with(b"\n") => return Some(line),
+                Ok(Taken::Some { .. }) => {}
+                Ok(Taken::Nothing) => self.rung().await,
+                Ok(Taken::End) | Err(_) => return None,
+            }
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut state = self.room.0.borrow_mut();
+        state.leave(self.key);
+        let slot = state.slots.remove(self.key);
+        if slot.waiting {
+            state.forget_waiting(self.key);
+        }
+    }
+}
+
+impl State {
+    fn publish(&mut self, line: &[u8], author: Option<Author>) {
+        let line = cut(line, LINE_BYTES - 2);
+        let slots = &mut self.slots;
+        self.log.push([line, b"\r\n"], author, |number, author| {
+            let Some(author) = author else { return };
+            if let Some(slot) = slots.get_mut(author.slot as usize) {
+                if slot.author == author && slot.cursor <= number {
+                    slot.own_dropped += 1;
+                }
+            }
+        });
+        for key in self.waiting.drain(..) {
+            self.slots[key].ring();
+        }
+    }
+
+    fn leave(&mut self, key: usize) {
+        let slot = &mut self.slots[key];
+        if slot.until.is_none() {
+            slot.until = Some(self.log.next());
+            self.present -= 1;
+            self.ring(key);
+        }
+    }
+
+    fn ring(&mut self, key: usize) {
+        if self.slots[key].waiting {
+            self.forget_waiting(key);
+            self.slots[key].ring();
+        }
+    }
+
+    fn forget_waiting(&mut self, key: usize) {
+        if let Some(position) = self.waiting.iter().position(|&waiting| waiting == key) {
+            self.waiting.swap_remove(position);
+        }
+    }
+}
+
+impl Slot {
+    fn ring(&mut self) {
+        self.waiting = false;
+        // A full bell is ringing already.
+        let _already_rung = self.bell.try_send(());
+    }
+
+    /// Moves the cursor over what the log has dropped, and over its own lines.
+    fn catch_up(&mut self, log: &Log) {
+        let reach = self.until.map_or(log.first(), |until| until.min(log.first()));
+        if self.cursor < reach {
+            self.missed += reach - self.cursor - self.own_dropped;
+            self.own_dropped = 0;
+            self.cursor = reach;
+        }
+        while self.cursor < self.end(log) && log.author(self.cursor) == Some(self.author) {
+            self.cursor += 1;
+        }
+    }
+
+    /// The number of the line before which this member's reading ends for now.
+    fn end(&self, log: &Log) -> u64 {
+        self.until.unwrap_or(log.next())
+    }
+
+    /// Fills `buffer` in the order in which `advance` walks; returns the bytes filled.
+    fn copy(&self, log: &Log, notice: &[u8], buffer: &mut [u8]) -> usize {
+        let size = buffer.len();
+        let mut free = buffer;
+        put(&mut free, &self.told);
+        put(&mut free, notice);
+        for number in self.cursor..self.end(log) {
+            if log.author(number) == Some(self.author) {
+                continue;
+            }
+            let (front, back) = log.line(number);
+            let begun = free.len() < size;
+            if free.is_empty() || (begun && front.len() + back.len() > free.len()) {
+                break;
+            }
+            put(&mut free, front);
+            put(&mut free, back);
+        }
+        size - free.len()
+    }
+
+    /// Moves past `written` bytes of what `copy` filled.
+    fn advance(&mut self, log: &Log, notice: &[u8], mut written: usize) -> Taken {
+        let told = written.min(self.told.len());
+        self.told.drain(..told);
+        written -= told;
+        if self.told.is_empty() {
+            self.told = Vec::new();
+        }
+        let (mut lines, mut missed) = (0, 0);
+        if written > 0 || notice.is_empty() {
+            missed = std::mem::take(&mut self.missed);
+            let told = written.min(notice.len());
+            self.told.extend_from_slice(&notice[told..]);
+            written -= told;
+        }
+        while written > 0 {
+            if log.author(self.cursor) != Some(self.author) {
+                let (front, back) = log.line(self.cursor);
+                let in_front = written.min(front.len());
+                let in_back = (written - in_front).min(back.len());
+                self.told.extend_from_slice(&front[in_front..]);
+                self.told.extend_from_slice(&back[in_back..]);
+                written -= in_front + in_back;
+                lines += 1;
+            }
+            self.cursor += 1;
+        }
+        Taken::Some { lines, missed }
+    }
+}
+
+/// Copies what fits of `bytes`, and moves `free` behind it.
+fn put(free: &mut &mut [u8], bytes: &[u8]) {
+    let n = bytes.len().min(free.len());
+    let (head, tail) = std::mem::take(free).split_at_mut(n);
+    head.copy_from_slice(&bytes[..n]);
+    *free = tail;
+}
+
+/// At most `limit` bytes of a line, not ending inside a UTF-8 character.
+fn cut(line: &[u8], limit: usize) -> &[u8] {
+    if line.len() <= limit {
+        return line;
+    }
+    let inside = |&end: &usize| line[end] & 0b1100_0000 == 0b1000_0000;
+    let end = (limit.saturating_sub(3)..=limit).rev().find(|end| !inside(end));
+    &line[..end.unwrap_or(limit)]
+}
+
+fn missed_notice(missed: u64) -> String {
+    match missed {
+        0 => String::new(),
+        1 => "*** you missed 1 line\r\n".into(),
+        n => format!("*** you missed {n} lines\r\n"),
+    }
+}

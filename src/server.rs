@@ -1,0 +1,408 @@
+//! The accept loop that all three servers share: admit or refuse, spawn, survive, drain.
+//!
+//! Knows connections, not what a server says on them. Nothing here waits for a peer.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_lock::{Semaphore, SemaphoreGuardArc};
+use futures_lite::future::{or, poll_fn, yield_now};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::SocketFlags;
+use slab::Slab;
+use smol::{LocalExecutor, Task};
+
+use crate::connection::Connection;
+use crate::driver::{Async, Timer};
+use crate::figures::{Figures, Reason};
+use crate::limits::{ACCEPT_PAUSE, Limits, REFUSAL_GRACE, REFUSALS, REPEAT_QUIET, SHUTDOWN, TURN};
+use crate::listener::{Listener, canonical, origin};
+use crate::shutdown::Stop;
+
+/// Accepts clients and runs `handler` for each as a task on `executor`, until `stop`.
+///
+/// The handler returns why its connection ended; the connection is closed when its future is
+/// dropped. A handler that panics ends its own connection only, as long as panics unwind.
+///
+/// Shutdown, in this order: stop accepting and close the listening sockets; let every
+/// connection's read return [`Reason::GoingDown`], upon which handlers say goodbye and flush;
+/// wait for them, for at most [`SHUTDOWN`]; drop what is left; return.
+///
+/// # Errors
+/// When the sockets cannot be registered with the reactor. Later errors (descriptors, memory,
+/// aborted connections) are survived and logged.
+pub async fn serve<H, F>(
+    executor: &Rc<LocalExecutor<'static>>,
+    listener: Listener,
+    limits: &Limits,
+    stop: Stop,
+    handler: H,
+) -> io::Result<()>
+where
+    H: Fn(Rc<Connection>) -> F + 'static,
+    F: Future<Output = Reason> + 'static,
+{
+    let shared = Rc::new(Shared {
+        executor: Rc::downgrade(executor),
+        limits: limits.clone(),
+        figures: listener.figures(),
+        stop: stop.clone(),
+        buffer: Cell::new(None),
+    });
+    let (emptied, empty) = async_channel::bounded(1);
+    let server = Rc::new(Server {
+        places: Arc::new(Semaphore::new(limits.max_clients)),
+        origins: RefCell::default(),
+        clients: RefCell::default(),
+        refusals: Arc::new(Semaphore::new(REFUSALS)),
+        refusals_log: Quiet::default(),
+        accepts_log: Quiet::default(),
+        emptied,
+        handler,
+        shared,
+    });
+    let sockets =
+        listener.sockets.into_iter().map(Async::new_nonblocking).collect::<io::Result<Vec<_>>>()?;
+    let loops: Vec<Task<()>> = sockets
+        .into_iter()
+        .map(|socket| executor.spawn(accept_loop(server.clone(), socket)))
+        .collect();
+    let clients = Clients(server.clone());
+
+    stop.wait().await;
+    for accepting in loops {
+        accepting.cancel().await;
+    }
+    server.end_all();
+    let emptied = async {
+        while !server.clients.borrow().is_empty() {
+            let _rung = empty.recv().await;
+        }
+    };
+    or(emptied, async {
+        Timer::after(SHUTDOWN).await;
+    })
+    .await;
+    for (_, client) in clients.take() {
+        client.task.cancel().await;
+    }
+    Ok(())
+}
+
+/// What every connection needs of its server.
+pub(crate) struct Shared {
+    /// Weak: the executor owns the tasks that own this.
+    executor: Weak<LocalExecutor<'static>>,
+    pub(crate) limits: Limits,
+    pub(crate) figures: Rc<Figures>,
+    pub(crate) stop: Stop,
+    pub(crate) buffer: Cell<Option<Box<[u8]>>>,
+}
+
+impl Shared {
+    pub(crate) fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Task<T> {
+        let executor = self.executor.upgrade();
+        executor.expect("only tasks of the executor hold a connection").spawn(future)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+struct Server<H> {
+    shared: Rc<Shared>,
+    handler: H,
+    /// One permit a client.
+    places: Arc<Semaphore>,
+    /// Clients by [`origin`]; empty unless `max_per_ip` is set.
+    origins: RefCell<HashMap<IpAddr, usize>>,
+    clients: RefCell<Slab<Client>>,
+    refusals: Arc<Semaphore>,
+    refusals_log: Quiet,
+    accepts_log: Quiet,
+    /// Rung whenever a client is gone.
+    emptied: async_channel::Sender<()>,
+}
+
+struct Client {
+    connection: Rc<Connection>,
+    task: Task<()>,
+}
+
+/// Ends every client's task when dropped: those hold the server, so that it would outlive a
+/// [`serve`] that its host drops.
+struct Clients<H>(Rc<Server<H>>);
+
+impl<H> Clients<H> {
+    fn take(&self) -> Slab<Client> {
+        std::mem::take(&mut *self.0.clients.borrow_mut())
+    }
+}
+
+impl<H> Drop for Clients<H> {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+impl<H> Server<H> {
+    fn end_all(&self) {
+        let clients: Vec<_> =
+            self.clients.borrow().iter().map(|(_, client)| client.connection.clone()).collect();
+        for connection in clients {
+            connection.end(Reason::GoingDown);
+        }
+    }
+
+    /// A place for one more client from `peer`, or why there is none.
+    fn admit(self: &Rc<Self>, peer: SocketAddr) -> Result<Admission<H>, String> {
+        let limits = &self.shared.limits;
+        let place = self.places.try_acquire_arc().ok_or_else(|| {
+            format!("server full ({} clients), please try again later", limits.max_clients)
+        })?;
+        let origin = origin(peer.ip()).filter(|_| limits.max_per_ip > 0);
+        if let Some(origin) = origin {
+            let mut origins = self.origins.borrow_mut();
+            let count = origins.entry(origin).or_default();
+            if *count >= limits.max_per_ip {
+                return Err(format!("too many connections from {}", peer.ip()));
+            }
+            *count += 1;
+        }
+        self.shared.figures.clients.add(1);
+        self.shared.figures.accepted.add(1);
+        Ok(Admission { server: self.clone(), origin, _place: place })
+    }
+
+    /// Tells a client why it cannot come in, then FIN.
+    fn refuse(&self, stream: &TcpStream, why: &str) {
+        let refused = self.shared.figures.ended(Reason::Full);
+        refused.add(1);
+        if self.refusals_log.speak() {
+            log::warn!(refused = refused.get(); "refusing clients: {why}");
+        }
+        let line = format!("*** {why}\r\n");
+        // A new socket's send buffer is empty, so this cannot block.
+        let _best_effort = (&*stream).write(line.as_bytes());
+        let _best_effort = stream.shutdown(Shutdown::Write);
+    }
+
+    /// Keeps a refused client's socket open while it reads why, for [`REFUSAL_GRACE`] and
+    /// while fewer than [`REFUSALS`] others do.
+    fn linger(&self, stream: TcpStream) {
+        if let Some(place) = self.refusals.try_acquire_arc() {
+            self.shared.spawn(let_read(stream, place)).detach();
+        }
+    }
+}
+
+impl<H, F> Server<H>
+where
+    H: Fn(Rc<Connection>) -> F + 'static,
+    F: Future<Output = Reason> + 'static,
+{
+    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let admission = match self.admit(peer) {
+            Ok(admission) => admission,
+            Err(why) => {
+                self.refuse(&stream, &why);
+                return self.linger(stream);
+            }
+        };
+        let connection = match Connection::new(self.shared.clone(), stream, peer) {
+            Ok(connection) => Rc::new(connection),
+            Err(error) => return self.complain(&error),
+        };
+        let mut clients = self.clients.borrow_mut();
+        let entry = clients.vacant_entry();
+        let key = entry.key();
+        let ending =
+            Ending { key, connection: connection.clone(), admission, reason: Reason::Failed };
+        let task = self.shared.spawn(run(ending));
+        entry.insert(Client { connection, task });
+    }
+}
+
+impl<H> Server<H> {
+    fn complain(&self, error: &io::Error) {
+        if self.accepts_log.speak() {
+            log::warn!("cannot take new clients for the moment: {error}");
+        }
+    }
+}
+
+async fn run<H, F>(mut ending: Ending<H>)
+where
+    H: Fn(Rc<Connection>) -> F,
+    F: Future<Output = Reason>,
+{
+    let handled = (ending.admission.server.handler)(ending.connection.clone());
+    ending.reason = handled.await;
+}
+
+/// A client's place; gives it back when dropped.
+struct Admission<H> {
+    server: Rc<Server<H>>,
+    origin: Option<IpAddr>,
+    _place: SemaphoreGuardArc,
+}
+
+impl<H> Drop for Admission<H> {
+    fn drop(&mut self) {
+        self.server.shared.figures.clients.sub(1);
+        if let Some(origin) = self.origin {
+            let mut origins = self.server.origins.borrow_mut();
+            if let Some(count) = origins.get_mut(&origin) {
+                *count -= 1;
+                if *count == 0 {
+                    origins.remove(&origin);
+                }
+            }
+        }
+    }
+}
+
+/// Does what is due when a connection ends, however it ends: by itself, by a panic, by the end
+/// of the grace period.
+struct Ending<H> {
+    key: usize,
+    connection: Rc<Connection>,
+    admission: Admission<H>,
+    reason: Reason,
+}
+
+impl<H> Drop for Ending<H> {
+    fn drop(&mut self) {
+        let server = &self.admission.server;
+        let cut_off = self.reason == Reason::Failed && server.shared.stop.is_set();
+        self.connection.close(if cut_off { Reason::GoingDown } else { self.reason });
+        if let Some(client) = server.clients.borrow_mut().try_remove(self.key) {
+            client.task.detach();
+        }
+        let _already_rung = server.emptied.try_send(());
+    }
+}
+
+async fn accept_loop<H, F>(server: Rc<Server<H>>, socket: Async<TcpListener>)
+where
+    H: Fn(Rc<Connection>) -> F + 'static,
+    F: Future<Output = Reason> + 'static,
+{
+    let mut spare = Spare::new(&socket);
+    let mut failures = 0;
+    loop {
+        for _ in 0..TURN {
+            match accept(socket.get_ref()) {
+                Ok((stream, peer)) => {
+                    failures = 0;
+                    server.welcome(stream, peer);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let _told_by_accept = poll_fn(|cx| socket.poll_readable(cx)).await;
+                }
+                Err(error) if is_exhaustion(&error) => {
+                    server.complain(&error);
+                    spare.accept(socket.get_ref(), |stream| {
+                        server.refuse(&stream, "server full, please try again later");
+                    });
+                    Timer::after(ACCEPT_PAUSE).await;
+                }
+                // An aborted connection; but an error that persists must not spin.
+                Err(error) => {
+                    failures += 1;
+                    if failures > TURN {
+                        server.complain(&error);
+                        Timer::after(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        }
+        yield_now().await;
+    }
+}
+
+fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    #[cfg(not(target_vendor = "apple"))]
+    let (socket, peer) = {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        rustix::net::acceptfrom_with(listener, flags)?
+    };
+    #[cfg(target_vendor = "apple")]
+    let (socket, peer) = {
+        let (socket, peer) = rustix::net::acceptfrom(listener)?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        (socket, peer)
+    };
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    let peer = peer.ok_or_else(|| io::Error::from(ErrorKind::ConnectionAborted))?;
+    Ok((TcpStream::from(socket), canonical(peer)))
+}
+
+fn is_exhaustion(error: &io::Error) -> bool {
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
+}
+
+/// Reads and discards until the refused client has closed, so that no RST takes the line from it.
+async fn let_read(stream: TcpStream, _place: SemaphoreGuardArc) {
+    let Ok(socket) = Async::new_nonblocking(stream) else { return };
+    let closed = async {
+        let mut discarded = [0; 512];
+        loop {
+            let ready = poll_fn(|cx| socket.poll_readable(cx)).await;
+            match ready.and_then(|()| socket.get_ref().read(&mut discarded)) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    };
+    or(closed, async {
+        Timer::after(REFUSAL_GRACE).await;
+    })
+    .await;
+}
+
+/// A descriptor kept to be given up for one refusal when there are none left: otherwise the
+/// client at the head of the queue would wait unanswered, and its readiness would spin.
+struct Spare(Option<OwnedFd>);
+
+impl Spare {
+    fn new(socket: &Async<TcpListener>) -> Spare {
+        Spare(rustix::io::fcntl_dupfd_cloexec(socket, 0).ok())
+    }
+
+    fn accept(&mut self, listener: &TcpListener, refuse: impl FnOnce(TcpStream)) {
+        self.0 = None;
+        if let Ok((stream, _)) = accept(listener) {
+            refuse(stream);
+        }
+        self.0 = rustix::io::fcntl_dupfd_cloexec(listener, 0).ok();
+    }
+}
+
+/// Says whether it is time to speak again: once in [`REPEAT_QUIET`].
+#[derive(Default)]
+struct Quiet(Cell<Option<Instant>>);
+
+impl Quiet {
+    fn speak(&self) -> bool {
+        let due = self.0.get().is_none_or(|last| last.elapsed() >= REPEAT_QUIET);
+        if due {
+            self.0.set(Some(Instant::now()));
+        }
+        due
+    }
+}

@@ -1,0 +1,219 @@
+//! A telnet client's bytes, turned into lines and the few commands that matter (RFC 854). No I/O.
+//!
+//! It serves clients that speak no telnet just as well: PuTTY raw, nc, ncat. We never start a
+//! negotiation, so every client stays in the line mode it starts in, and refuse every option
+//! that is offered. Any input may be split at any byte.
+
+use std::ops::ControlFlow;
+
+/// Bytes of a line without its end, at most; a longer one is split at a character.
+pub const LINE_BYTES: usize = 1000;
+
+/// Answers to telnet commands a connection has for free; each finished line earns one more.
+/// Two polite peers would otherwise talk for ever (RFC 1143), and a flood of requests would be
+/// answered by a flood.
+pub const REPLIES: u8 = 40;
+
+/// What the client did.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// It finished a line, or went over [`LINE_BYTES`]; the bytes are as typed, not cleaned.
+    Line(&'a [u8]),
+    /// It asked for an option or a timing mark: send these three bytes.
+    Reply([u8; 3]),
+    /// It asks whether anybody is there: something visible is due (RFC 854, AYT).
+    AreYouThere,
+    /// It typed ^C, which its own terminal did not take: the unfinished line is dropped.
+    Interrupt,
+    /// It wants to leave: interrupt process, end of file, or ^D on an empty line.
+    Leave,
+}
+
+const IAC: u8 = 255;
+const DONT: u8 = 254;
+const DO: u8 = 253;
+const WONT: u8 = 252;
+const WILL: u8 = 251;
+const SB: u8 = 250;
+const ERASE_LINE: u8 = 248;
+const ERASE_CHARACTER: u8 = 247;
+const ARE_YOU_THERE: u8 = 246;
+const INTERRUPT_PROCESS: u8 = 244;
+const SE: u8 = 240;
+const END_OF_FILE: u8 = 236;
+const TIMING_MARK: u8 = 6;
+
+/// The machine: feed it with [`next`](Self::next).
+#[derive(Debug)]
+pub struct Telnet {
+    state: State,
+    /// A CR ended the last line: an LF or NUL that follows belongs to it.
+    after_cr: bool,
+    /// Replies that may still be given.
+    credit: u8,
+    line: Vec<u8>,
+    /// Bytes at the start of `line` that were handed out already.
+    taken: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Data,
+    Command,
+    /// After DO, DONT, WILL or WONT: its option comes next.
+    Option(u8),
+    Suboption,
+    SuboptionCommand,
+}
+
+impl Default for Telnet {
+    fn default() -> Self {
+        Telnet { state: State::Data, after_cr: false, credit: REPLIES, line: Vec::new(), taken: 0 }
+    }
+}
+
+impl Telnet {
+    /// Consumes `input` up to and including the next event; `None` when all of it is consumed.
+    pub fn next(&mut self, input: &mut &[u8]) -> Option<Event<'_>> {
+        self.line.drain(..self.taken);
+        self.taken = 0;
+        while let Some((&byte, rest)) = input.split_first() {
+            *input = rest;
+            match self.step(byte) {
+                ControlFlow::Continue(()) => {}
+                ControlFlow::Break(Found::Line(len)) => {
+                    self.taken = len;
+                    self.credit = (self.credit + 1).min(REPLIES);
+                    return Some(Event::Line(&self.line[..len]));
+                }
+                ControlFlow::Break(Found::Reply(verb, option)) if self.spend() => {
+                    return Some(Event::Reply([IAC, verb, option]));
+                }
+                ControlFlow::Break(Found::AreYouThere) if self.spend() => {
+                    return Some(Event::AreYouThere);
+                }
+                ControlFlow::Break(Found::Interrupt) => return Some(Event::Interrupt),
+                ControlFlow::Break(Found::Leave) => return Some(Event::Leave),
+                ControlFlow::Break(Found::Reply(..) | Found::AreYouThere) => {}
+            }
+        }
+        if self.line.is_empty() {
+            self.line = Vec::new();
+        }
+        None
+    }
+
+    /// The line left unfinished when the client has said its last; empty when there is none.
+    pub fn unfinished(&self) -> &[u8] {
+        &self.line[self.taken..]
+    }
+
+    fn step(&mut self, byte: u8) -> ControlFlow<Found> {
+        match self.state {
+            State::Data if byte == IAC => self.state = State::Command,
+            State::Data => return self.data(byte),
+            State::Command => {
+                self.state = State::Data;
+                return self.command(byte);
+            }
+            State::Option(verb) => {
+                self.state = State::Data;
+                return match verb {
+                    DO if byte == TIMING_MARK => ControlFlow::Break(Found::Reply(WILL, byte)),
+                    DO => ControlFlow::Break(Found::Reply(WONT, byte)),
+                    WILL => ControlFlow::Break(Found::Reply(DONT, byte)),
+                    _ => ControlFlow::Continue(()),
+                };
+            }
+            State::Suboption if byte == IAC => self.state = State::SuboptionCommand,
+            State::Suboption => {}
+            State::SuboptionCommand if byte == SE => self.state = State::Data,
+            State::SuboptionCommand => self.state = State::Suboption,
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn command(&mut self, byte: u8) -> ControlFlow<Found> {
+        match byte {
+            IAC => return self.text(IAC),
+            DO | DONT | WILL | WONT => self.state = State::Option(byte),
+            SB => self.state = State::Suboption,
+            ERASE_LINE => self.line.clear(),
+            ERASE_CHARACTER => self.erase_character(),
+            ARE_YOU_THERE => return ControlFlow::Break(Found::AreYouThere),
+            INTERRUPT_PROCESS | END_OF_FILE => return ControlFlow::Break(Found::Leave),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn data(&mut self, byte: u8) -> ControlFlow<Found> {
+        let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
+        match byte {
+            b'\n' | 0 if after_cr => {}
+            b'\r' | b'\n' => return ControlFlow::Break(Found::Line(self.line.len())),
+            // ^H and DEL; ^W; ^U; ^C; ^D.
+            0x08 | 0x7f => self.erase_character(),
+            0x17 => self.erase_word(),
+            0x15 => self.line.clear(),
+            0x03 => {
+                self.line.clear();
+                return ControlFlow::Break(Found::Interrupt);
+            }
+            0x04 if self.line.is_empty() => return ControlFlow::Break(Found::Leave),
+            0 | 0x04 => {}
+            _ => return self.text(byte),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn text(&mut self, byte: u8) -> ControlFlow<Found> {
+        if self.line.is_empty() {
+            self.line.reserve_exact(64);
+        }
+        self.line.push(byte);
+        if self.line.len() <= LINE_BYTES {
+            return ControlFlow::Continue(());
+        }
+        ControlFlow::Break(Found::Line(boundary(&self.line, LINE_BYTES)))
+    }
+
+    fn erase_character(&mut self) {
+        let start = boundary(&self.line, self.line.len().saturating_sub(1));
+        self.line.truncate(start);
+    }
+
+    fn erase_word(&mut self) {
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let end = self.line.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
+        let start = self.line[..end].iter().rposition(is_space).map_or(0, |space| space + 1);
+        self.line.truncate(start);
+    }
+
+    fn spend(&mut self) -> bool {
+        let spent = self.credit.checked_sub(1);
+        self.credit = spent.unwrap_or(0);
+        spent.is_some()
+    }
+}
+
+enum Found {
+    Line(usize),
+    Reply(u8, u8),
+    AreYouThere,
+    Interrupt,
+    Leave,
+}
+
+/// The start of the character that holds byte `at`; `at` itself where no character of at most
+/// four bytes (RFC 3629) begins before it.
+fn boundary(bytes: &[u8], at: usize) -> usize {
+    let continues = |&byte: &u8| byte & 0b1100_0000 == 0b1000_0000;
+    (at.saturating_sub(3)..=at)
+        .rev()
+        .find(|&start| bytes.get(start).is_some_and(|byte| !continues(byte)))
+        .unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! What the time server does with a connection: it sends the time, the same line to everyone at
+//! the same moment.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+
+use lexopt::Parser;
+
+use crate::cli;
+use crate::connection::Connection;
+use crate::driver::Timer;
+use crate::figures::Reason;
+use crate::room::{LINE_BYTES, Room};
+use crate::telnet::{Event, Telnet};
+use crate::writer;
+
+/// A tick aims this much behind its boundary, so that a clock that is being slewed (at most
+/// 500 ppm, adjtime(3)) does not show the second before.
+const MARGIN: Duration = Duration::from_millis(1);
+
+/// The longest sleep between two looks at the wall clock: in it a slewed clock errs by at most
+/// [`MARGIN`].
+const LONGEST_SLEEP: Duration = Duration::from_secs(2);
+
+/// What the time server's own options say.
+#[derive(Debug, Default)]
+pub struct Config {
+    utc: bool,
+    format: Option<String>,
+    every: Duration,
+}
+
+impl Config {
+    /// Help on the options.
+    pub const OPTIONS: &str = "  --utc              the time in UTC (local time)
+  --format STRFTIME  form of the line (RFC 3339 with offset)
+  --every SECONDS    time between two lines, on multiples of it (1)
+";
+
+    /// Reads the value of an option that is the time server's own; false when it is not.
+    ///
+    /// # Errors
+    /// One line, when the value is wrong.
+    pub fn option(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
+        match name {
+            "utc" => self.utc = true,
+            "format" => self.format = Some(cli::text(parser, name)?),
+            "every" => self.every = cli::seconds(parser, name, 1, 86_400)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The clock as configured.
+    ///
+    /// # Errors
+    /// One line, when the format is wrong.
+    pub fn clock(self) -> Result<Clock, String> {
+        let zone = if self.utc { TimeZone::UTC } else { local_zone() };
+        Clock::new(zone, self.format.as_deref(), self.every).map_err(|error| {
+            format!("--format takes strftime directives such as %H:%M:%S: {error}")
+        })
+    }
+}
+
+fn local_zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or_else(|error| {
+        log::warn!("the local time zone is not known, showing UTC: {error}");
+        TimeZone::UTC
+    })
+}
+
+/// Formats the time, and holds the room in which everyone reads it.
+#[derive(Debug)]
+pub struct Clock {
+    room: Room,
+    zone: TimeZone,
+    format: Option<String>,
+    every: Duration,
+}
+
+impl Clock {
+    /// A clock for `zone` that ticks `every` so often, on multiples of it since the Unix epoch;
+    /// zero counts as one second. `format` is strftime's; without one, lines are RFC 3339.
+    ///
+    /// # Errors
+    /// What is wrong with the format: an unknown directive, control characters, or a line that
+    /// is empty or longer than [`LINE_BYTES`].
+    pub fn new(zone: TimeZone, format: Option<&str>, every: Duration) -> Result<Clock, String> {
+        let every = if every.is_zero() { Duration::from_secs(1) } else { every };
+        let format = format.map(str::to_owned);
+        let clock = Clock { room: Room::newest_only(), zone, format, every };
+        let sample = clock.format(Timestamp::UNIX_EPOCH)?;
+        if sample.is_empty() {
+            return Err("it is empty".into());
+        }
+        if sample.chars().any(char::is_control) {
+            return Err("it gives control characters".into());
+        }
+        if sample.len() > LINE_BYTES - 2 {
+            return Err(format!("it gives {} bytes, at most {} fit", sample.len(), LINE_BYTES - 2));
+        }
+        Ok(clock)
+    }
+
+    /// The room every tick is published in, for a host that listens.
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// The line for this moment, without its end.
+    pub fn line(&self) -> String {
+        self.format(Timestamp::now()).unwrap_or_default()
+    }
+
+    /// Publishes a line at once and one at each tick, for ever: the one ticker for everybody.
+    pub async fn run(&self) {
+        loop {
+            let last = Instant::now();
+            loop {
+                let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let wait = until_tick(wall, last.elapsed(), self.every) + MARGIN;
+                if wait <= LONGEST_SLEEP {
+                    Timer::after(wait).await;
+                    break;
+                }
+                Timer::after((wait - LONGEST_SLEEP / 2).min(LONGEST_SLEEP)).await;
+            }
+            self.room.publish(self.line());
+        }
+    }
+
+    fn format(&self, now: Timestamp) -> Result<String, String> {
+        let now = now.to_zoned(self.zone.clone());
+        match &self.format {
+            Some(format) => strtime::format(format, &now).map_err(|error| error.to_string()),
+            None if self.zone == TimeZone::UTC => {
+                Ok(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+            }
+            None => Ok(now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()),
+        }
+    }
+}
+
+/// Sends the client the time until it goes: the line of this moment at once, then every tick's.
+///
+/// A FIN does not stop the ticks, since `nc host port </dev/null` sends one and reads on; a dead
+/// socket does.
+pub async fn handle(clock: Rc<Clock>, connection: Rc<Connection>) -> Reason {
+    log::info!(peer:% = connection.peer(); "connected");
+    let member = Rc::new(clock.room.join());
+    member.tell(clock.line() + "\r\n");
+    let writer = connection.spawn(writer::pump(connection.clone(), member.clone()));
+    let reason = match until_leave(&connection, |bytes| member.tell(bytes)).await {
+        Ok(reason) | Err(reason) => reason,
+    };
+    if reason == Reason::GoingDown {
+        member.tell("*** the server is going down, goodbye\r\n");
+    }
+    member.leave();
+    if matches!(reason, Reason::Left | Reason::GoingDown) {
+        connection.finish(writer).await;
+    }
+    reason
+}
+
+/// Ignores what the client sends, but for telnet's requests and its ways to leave.
+async fn until_leave(
+    connection: &Connection,
+    answer: impl Fn(&[u8]) -> bool,
+) -> Result<Reason, Reason> {
+    let mut telnet = Telnet::default();
+    loop {
+        let chunk = connection.read().await?;
+        if chunk.is_empty() {
+            return Ok(connection.ended().await);
+        }
+        let mut input = &chunk[..];
+        while let Some(event) = telnet.next(&mut input) {
+            match event {
+                Event::Leave | Event::Interrupt => return Ok(Reason::Left),
+                Event::Reply(bytes) => {
+                    let _too_many_unread = answer(&bytes);
+                }
+                Event::Line(_) | Event::AreYouThere => {}
+            }
+        }
+    }
+}
+
+/// Time until the next tick, by a wall clock that may be stepped at any moment and the time
+/// since the last tick, which may not: at least half of `every` after the last one, so that a
+/// step makes no burst, and at most one and a half, so that it makes no pause.
+fn until_tick(wall: Duration, since_last: Duration, every: Duration) -> Duration {
+    let past = Duration::from_nanos((wall.as_nanos() % every.as_nanos()) as u64);
+    let mut wait = every - past;
+    if since_last + wait < every / 2 {
+        wait += every;
+    }
+    wait.min((every * 3 / 2).saturating_sub(since_last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn ticks_fall_on_the_second() {
+        assert_eq!(until_tick(ms(5_001), ms(0), SECOND), ms(999));
+        assert_eq!(until_tick(ms(5_700), ms(699), SECOND), ms(300));
+    }
+
+    #[test]
+    fn a_clock_stepped_any_way_makes_neither_burst_nor_pause() {
+        for stepped in (0..10_000).step_by(7) {
+            for since_last in (0..1_000).step_by(13) {
+                let tick = ms(since_last) + until_tick(ms(stepped), ms(since_last), SECOND);
+                assert!(tick >= SECOND / 2 && tick <= SECOND * 3 / 2, "{stepped} {since_last}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_format_is_checked_before_anyone_reads_it() {
+        let check = |format| Clock::new(TimeZone::UTC, Some(format), SECOND).map(|_| ());
+        assert_eq!(check("%H:%M"), Ok(()));
+        for format in ["%!", "", "%n", "a\tb"] {
+            assert!(check(format).is_err(), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn the_default_line_is_rfc_3339_with_offset() {
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        let clock = Clock::new(zone, None, SECOND).expect("no format to be wrong");
+        assert_eq!(clock.format(Timestamp::UNIX_EPOCH).as_deref(), Ok("1970-01-01T02:00:00+02:00"));
+        let utc = Clock::new(TimeZone::UTC, None, SECOND).expect("no format to be wrong");
+        assert_eq!(utc.format(Timestamp::UNIX_EPOCH).as_deref(), Ok("1970-01-01T00:00:00Z"));
+    }
+}
