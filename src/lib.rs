@@ -1,4 +1,34 @@
-//! Three small TCP servers that run all their code on one thread: [`echo`], [`time`], [`chat`].
+//! Three small TCP servers that run all their code on one thread, and what they share.
+//!
+//! [`echo`] sends every byte back, [`time`] sends everyone the time once a second, [`chat`] lets
+//! everyone write to everyone, with plain telnet, PuTTY or nc as the client. Clients that hang,
+//! vanish or come in great numbers never hang a server and never keep other clients from
+//! getting data.
+//!
+//! ```text
+//! server::serve ── accept ──► one connection, a task on the LocalExecutor
+//!                               │
+//!   reader:  socket ► telnet (bytes → lines, replies) ► text (clean) ► room    never waits
+//!                                                                       │ rings
+//!   writer:  room's log ► member.take (≤ 16 KiB) ► one write ◄── bell (async-channel)
+//!                                                          a writer task for each client
+//! ```
+//!
+//! Arrows point one way, so a full buffer can never wait for its own producer.
+//!
+//! A host embeds a server by [binding](listener::Listener::bind) a listener and giving it to
+//! [`server::serve`] with one of the three handlers ([`echo::handle`], [`time::handle`],
+//! [`chat::handle`]) on its own `LocalExecutor`; it takes part in a [`room::Room`] by
+//! publishing and by [joining](room::Room::join).
+//!
+//! In reading order: [`server`] and [`listener`] accept; [`connection`] is one client's socket;
+//! [`room`] and [`writer`] bring lines to everyone; [`telnet`], [`text`] and [`presence`] decide
+//! without I/O; [`limits`] and [`figures`] hold the bounds and the counters; [`shutdown`] ends
+//! it all; [`cli`], [`log`] and [`program`] are what the three programs need around it.
+//!
+//! All of this runs on the thread that calls `block_on`. smol's reactor keeps a helper thread
+//! named `async-io` beside it, which runs none of this code.
+
 pub mod chat;
 pub mod cli;
 pub mod connection;

@@ -124,3 +124,37 @@ fn set_dead(socket: &rustix::fd::OwnedFd, dead: Duration) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin_of(ip: &str) -> Option<String> {
+        origin(ip.parse().expect("an address")).map(|ip| ip.to_string())
+    }
+
+    #[test]
+    fn one_ipv6_subscriber_counts_as_one_and_loopback_not_at_all() {
+        assert_eq!(origin_of("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2::"));
+        assert_eq!(origin_of("192.0.2.7").as_deref(), Some("192.0.2.7"));
+        assert_eq!(origin_of("127.9.9.9"), None);
+        assert_eq!(origin_of("::1"), None);
+    }
+
+    #[test]
+    fn a_mapped_address_is_shown_as_ipv4() {
+        let mapped = "[::ffff:192.0.2.7]:99".parse().expect("an address");
+        assert_eq!(canonical(mapped).to_string(), "192.0.2.7:99");
+    }
+
+    #[test]
+    fn ipv4_and_ipv6_share_a_port() {
+        let limits = Limits::default();
+        let first = Listener::bind(&["0.0.0.0:0".parse().expect("an address")], &limits);
+        let port = first.expect("a free port").addresses()[0].port();
+        let both = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
+        let both = both.map(|address| address.parse().expect("an address"));
+        assert!(Listener::bind(&both, &limits).is_ok());
+        assert!(Listener::bind(&[both[0], both[0]], &limits).is_err());
+    }
+}

@@ -82,7 +82,8 @@ pub enum Taken {
 }
 
 impl Room {
-    /// A room whose log keeps at most `log_bytes`, of which each line takes 16 beside its own.
+    /// A room whose log keeps at most `log_bytes`, of which each line takes 16 beside its own;
+    /// its two rings grow by doubling, to at most twice that of memory.
     pub fn new(log_bytes: usize) -> Room {
         Room::with(Log::new(log_bytes), true)
     }

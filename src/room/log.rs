@@ -105,3 +105,11 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+impl Log {
+    /// Bytes of memory it holds.
+    pub(super) fn allocated(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * ENTRY_BYTES
+    }
+}
