@@ -71,10 +71,8 @@ impl Default for Limits {
     }
 }
 
-/// Raises this process's descriptor limit to its hard limit and returns it.
-///
-/// # Errors
-/// None: where the system refuses, the limit stays what it was.
+/// Raises this process's descriptor limit to its hard limit and returns it; where the system
+/// refuses, it stays what it was.
 pub fn raise_descriptor_limit() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

@@ -169,7 +169,8 @@ impl<H> Server<H> {
     fn admit(self: &Rc<Self>, peer: SocketAddr) -> Result<Admission<H>, String> {
         let limits = &self.shared.limits;
         let place = self.places.try_acquire_arc().ok_or_else(|| {
-            format!("server full ({} clients), please try again later", limits.max_clients)
+            let s = if limits.max_clients == 1 { "" } else { "s" };
+            format!("server full ({} client{s}), please try again later", limits.max_clients)
         })?;
         let origin = origin(peer.ip()).filter(|_| limits.max_per_ip > 0);
         if let Some(origin) = origin {
@@ -227,8 +228,7 @@ where
         let mut clients = self.clients.borrow_mut();
         let entry = clients.vacant_entry();
         let key = entry.key();
-        let ending =
-            Ending { key, connection: connection.clone(), admission, reason: Reason::Failed };
+        let ending = Ending { key, connection: connection.clone(), admission, reason: None };
         let task = self.shared.spawn(run(ending));
         entry.insert(Client { connection, task });
     }
@@ -248,7 +248,7 @@ where
     F: Future<Output = Reason>,
 {
     let handled = (ending.admission.server.handler)(ending.connection.clone());
-    ending.reason = handled.await;
+    ending.reason = Some(handled.await);
 }
 
 /// A client's place; gives it back when dropped.
@@ -279,14 +279,20 @@ struct Ending<H> {
     key: usize,
     connection: Rc<Connection>,
     admission: Admission<H>,
-    reason: Reason,
+    /// What the handler returned, if it came to that: it panics, or is dropped by a server that
+    /// goes down.
+    reason: Option<Reason>,
 }
 
 impl<H> Drop for Ending<H> {
     fn drop(&mut self) {
         let server = &self.admission.server;
-        let cut_off = self.reason == Reason::Failed && server.shared.stop.is_set();
-        self.connection.close(if cut_off { Reason::GoingDown } else { self.reason });
+        let reason = self.reason.unwrap_or(if std::thread::panicking() {
+            Reason::Failed
+        } else {
+            Reason::GoingDown
+        });
+        self.connection.close(reason);
         if let Some(client) = server.clients.borrow_mut().try_remove(self.key) {
             client.task.detach();
         }

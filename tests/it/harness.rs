@@ -1,15 +1,25 @@
-//! A server that stops when dropped, and a blocking client whose tests read like a telnet
-//! session.
+//! What the tests share: a server that stops when dropped, a client whose tests read like a
+//! telnet session, and a server in this process.
+
+mod client;
+mod server;
 
 use std::cell::RefCell;
-use std::fmt::Display;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, mpsc};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use smol_servers::connection::Connection;
+use smol_servers::figures::{Figures, Reason};
+use smol_servers::limits::Limits;
+use smol_servers::listener::Listener;
+use smol_servers::program::Executor;
+use smol_servers::shutdown::{self, Trigger};
+
+pub(crate) use client::{Client, speaks};
+pub(crate) use server::{Server, binary, in_shell, numbers};
 
 /// Time after which something awaited counts as missing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,206 +40,64 @@ pub(crate) fn take_turn() {
     });
 }
 
-/// The path of a server's binary.
-pub(crate) fn binary(name: &str) -> &'static str {
-    match name {
-        "echo" => env!("CARGO_BIN_EXE_echo"),
-        "time" => env!("CARGO_BIN_EXE_time"),
-        "chat" => env!("CARGO_BIN_EXE_chat"),
-        other => panic!("no server {other}"),
-    }
-}
-
-/// A running server on a loopback port of its own.
-pub(crate) struct Server {
-    child: Child,
-    pub(crate) address: SocketAddr,
-    log: mpsc::Receiver<String>,
-}
-
-impl Server {
-    pub(crate) fn start(name: &str, options: &[&str]) -> Server {
-        Server::start_command(Command::new(binary(name)).args(options))
-    }
-
-    /// Starts a command that ends in running a server, for one that needs a shell around it.
-    pub(crate) fn start_command(command: &mut Command) -> Server {
-        take_turn();
-        let child = command
-            .args(["--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = child.expect("the server starts");
-        let log = follow(child.stderr.take().expect("stderr is piped"));
-        let mut server = Server { child, address: SocketAddr::from(([0; 4], 0)), log };
-        let listening = server.logged("listening on ");
-        let address = listening.rsplit("listening on ").next().unwrap_or_default();
-        server.address =
-            address.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().expect("an address");
-        server
-    }
-
-    pub(crate) fn client(&self) -> Client {
-        Client::connect(self.address)
-    }
-
-    /// A client of the chat that has read its welcome and `others` have read of its coming.
-    #[track_caller]
-    pub(crate) fn guest(&self, others: &mut [&mut Client]) -> Client {
-        let mut guest = self.client();
-        let welcome = guest.line();
-        let name = welcome.strip_prefix("*** welcome, you are ").expect("a welcome");
-        guest.name = name.split('.').next().unwrap_or_default().to_owned();
-        for other in others {
-            let line = other.line();
-            assert!(line.starts_with(&format!("*** {} joined", guest.name)), "{line:?}");
-        }
-        guest
-    }
-
-    pub(crate) fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).expect("the server runs");
-    }
-
-    /// The next log line that contains `text`.
-    #[track_caller]
-    pub(crate) fn logged(&self, text: &str) -> String {
-        loop {
-            let line = self.log.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|_| panic!("no log line with {text:?}"));
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-
-    /// Log lines that have come so far and were not asked for yet.
-    pub(crate) fn log_so_far(&self) -> Vec<String> {
-        self.log.try_iter().collect()
-    }
-
-    /// Waits for the server's end.
-    #[track_caller]
-    pub(crate) fn exit(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the server does not end");
-            std::thread::yield_now();
-        }
-    }
-
-    /// A field of /proc/PID/status, such as VmRSS, in the unit it stands there (KiB).
-    pub(crate) fn status(&self, field: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        let value = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-        value.unwrap_or_else(|| panic!("no {field} in {status}"))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _reaped_already = self.child.wait();
-    }
-}
-
-fn follow(stderr: ChildStderr) -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
-}
-
-/// A blocking client that gives up after [`PATIENCE`].
-pub(crate) struct Client {
-    pub(crate) stream: BufReader<TcpStream>,
-    /// What the chat calls it.
-    pub(crate) name: String,
-}
-
-impl Client {
-    pub(crate) fn connect(address: SocketAddr) -> Client {
-        Client::over(TcpStream::connect(address).expect("the server accepts"))
-    }
-
-    pub(crate) fn over(stream: TcpStream) -> Client {
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
-        stream.set_nodelay(true).expect("a socket");
-        Client { stream: BufReader::with_capacity(4096, stream), name: String::new() }
-    }
-
-    pub(crate) fn socket(&self) -> &TcpStream {
-        self.stream.get_ref()
-    }
-
-    #[track_caller]
-    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.get_mut().write_all(bytes.as_ref()).expect("the server reads");
-    }
-
-    /// The next line, which must end in CR LF, without it.
-    #[track_caller]
-    pub(crate) fn line(&mut self) -> String {
-        let mut line = Vec::new();
-        let read = self.stream.read_until(b'\n', &mut line);
-        read.unwrap_or_else(|error| panic!("no line: {error}; so far {:?}", line.escape_ascii()));
-        let text = line.strip_suffix(b"\r\n");
-        let text = text.unwrap_or_else(|| panic!("no line end: {}", line.escape_ascii()));
-        String::from_utf8(text.to_vec()).expect("UTF-8")
-    }
-
-    #[track_caller]
-    pub(crate) fn expect(&mut self, line: impl Display) {
-        assert_eq!(self.line(), line.to_string());
-    }
-
-    /// Exactly these bytes.
-    #[track_caller]
-    pub(crate) fn expect_bytes(&mut self, bytes: &[u8]) {
-        let mut read = vec![0; bytes.len()];
-        self.stream.read_exact(&mut read).expect("as many bytes");
-        assert_eq!(read.escape_ascii().to_string(), bytes.escape_ascii().to_string());
-    }
-
-    #[track_caller]
-    pub(crate) fn expect_eof(&mut self) {
-        let mut rest = Vec::new();
-        self.stream.read_to_end(&mut rest).expect("the server closes");
-        assert_eq!(rest.escape_ascii().to_string(), "");
-    }
-
-    /// Says goodbye, and still reads.
-    pub(crate) fn half_close(&self) {
-        self.socket().shutdown(Shutdown::Write).expect("connected");
-    }
-
-    /// Vanishes with a RST.
-    pub(crate) fn reset(self) {
-        rustix::net::sockopt::set_socket_linger(self.socket(), Some(Duration::ZERO))
-            .expect("a socket");
-    }
-}
-
-/// `a` speaks and `b` reads it as the next line, so all before has passed through the server.
+/// Waits for what tells nobody that it has come.
 #[track_caller]
-pub(crate) fn speaks(a: &mut Client, b: &mut Client, text: &str) {
-    a.send(format!("{text}\r\n"));
-    b.expect(format_args!("<{}> {text}", a.name));
+pub(crate) fn eventually(what: &str, mut come: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !come() {
+        assert!(Instant::now() < deadline, "still not {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A server's end of a connection, as the kernel sees it.
+struct Socket {
+    peer_port: u16,
+    /// Bytes the peer has not taken.
+    unsent: u64,
+}
+
+fn sockets(server: SocketAddr) -> Vec<Socket> {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let sockets = table.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let mut port = || u16::from_str_radix(fields.next()?.split(':').nth(1)?, 16).ok();
+        let (port, peer_port) = (port()?, port()?);
+        let unsent = u64::from_str_radix(fields.nth(1)?.split(':').next()?, 16).ok()?;
+        (port == server.port()).then_some(Socket { peer_port, unsent })
+    });
+    sockets.collect()
+}
+
+/// Serves in this process while `session` runs in a thread of its own, which stands for the
+/// clients' side; dropping the trigger it is given, by its end at the latest, ends the server.
+pub(crate) fn serve_during<H, F>(
+    executor: &Executor,
+    limits: &Limits,
+    handler: H,
+    session: impl FnOnce(SocketAddr, Trigger) + Send + 'static,
+) -> Rc<Figures>
+where
+    H: Fn(Rc<Connection>) -> F + 'static,
+    F: Future<Output = Reason> + 'static,
+{
+    take_turn();
+    let (listener, address) = listen(limits);
+    let figures = listener.figures();
+    let (trigger, stop) = shutdown::channel();
+    let session = std::thread::spawn(move || session(address, trigger));
+    let served = smol_servers::server::serve(executor, listener, limits, stop, handler);
+    smol::block_on(executor.run(served)).expect("it serves");
+    if let Err(panic) = session.join() {
+        std::panic::resume_unwind(panic);
+    }
+    figures
+}
+
+/// A listener on a loopback port of its own.
+pub(crate) fn listen(limits: &Limits) -> (Listener, SocketAddr) {
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = Listener::bind(&[loopback], limits).expect("a free port");
+    let address = listener.addresses()[0];
+    (listener, address)
 }

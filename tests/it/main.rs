@@ -1,4 +1,14 @@
 //! The servers as a user meets them: the real binaries over real TCP, one file a subject.
 
 mod chat;
+mod cli;
+mod clients;
+mod echo;
+mod embed;
+mod footprint;
 mod harness;
+mod limits;
+mod shutdown;
+mod stderr;
+mod telnet;
+mod time;

@@ -1,0 +1,159 @@
+//! The programs at a shell: what they print, and the code they exit with.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::harness::{Client, Server, binary, in_shell};
+
+const SERVERS: [&str; 3] = ["echo", "time", "chat"];
+
+#[test]
+fn what_is_asked_of_the_program_is_printed_on_stdout() {
+    for name in SERVERS {
+        for (option, begins) in [
+            ("-h", format!("{name}: ")),
+            ("--help", format!("{name}: ")),
+            ("-V", format!("smol-{name} {}\n", env!("CARGO_PKG_VERSION"))),
+            ("--version", format!("smol-{name} ")),
+            ("--limits", "clients ".to_owned()),
+        ] {
+            let output = run(name, &[option]);
+            assert_eq!(output.status.code(), Some(0), "{name} {option}");
+            assert!(text(&output.stdout).starts_with(&begins), "{name} {option}");
+            assert_eq!(text(&output.stderr), "", "{name} {option}");
+        }
+    }
+}
+
+#[test]
+fn the_help_names_every_option() {
+    for name in SERVERS {
+        let help = text(&run(name, &["-h"]).stdout);
+        let shared = ["listen", "max-clients", "max-per-ip", "stall", "dead", "log", "quiet"];
+        let of_time = ["utc", "format", "every"].iter().filter(|_| name == "time");
+        for option in shared.iter().chain(of_time) {
+            assert!(help.contains(&format!("  --{option}")), "{name} --{option}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_that_names_the_mend() {
+    for (name, options, said) in [
+        ("echo", &["--lisen", "127.0.0.1:0"][..], "unknown option --lisen"),
+        ("echo", &["--listen", "localhost:8000"], "numeric address such as 0.0.0.0:8000"),
+        ("echo", &["--utc"], "unknown option --utc"),
+        ("chat", &["8002"], "an address goes behind --listen"),
+        ("chat", &["--listen"], "--listen needs a value"),
+        ("chat", &["--stall", "40"], "give --dead too"),
+        ("chat", &["--max-clients", "4000000000"], "raise it with ulimit -n, or give at most"),
+        ("time", &["--every", "0"], "whole number from 1 to 86400, not '0'"),
+        ("time", &["--format", "%!"], "--format takes strftime directives such as %H:%M:%S"),
+        ("time", &["--format", ""], "--format takes strftime directives"),
+    ] {
+        let output = run(name, options);
+        assert_eq!(output.status.code(), Some(2), "{name} {options:?}");
+        let error = one_line(&output);
+        assert!(error.contains(said), "{error}");
+        assert!(error.starts_with(&format!("{name}: ")), "{error}");
+        assert!(error.ends_with(&format!("({name} -h shows all options)")), "{error}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_said_in_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("a bound socket").to_string();
+    for name in SERVERS {
+        let output = run(name, &["--listen", &address]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let error = one_line(&output);
+        assert!(error.starts_with(&format!("{name}: cannot listen on {address}: ")), "{error}");
+        assert!(error.ends_with("another program has this port, choose one with --listen"));
+    }
+}
+
+#[test]
+fn an_address_of_another_machine_is_said_in_one_line() {
+    let output = run("chat", &["--listen", "198.51.100.1:0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(one_line(&output).ends_with("it is not an address of this machine"));
+}
+
+#[test]
+fn help_for_nobody_is_no_panic() {
+    let closed = in_shell(r#"exec "$0" "$@" >&-"#, "chat", &["-h"]).output();
+    let closed = closed.expect("a shell");
+    assert_eq!(closed.status.code(), Some(0));
+    assert_eq!(text(&closed.stderr), "");
+
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
+    drop(reader);
+    let left = Command::new(binary("chat")).arg("-h").stdout(writer).output();
+    let left = left.expect("it starts");
+    assert_eq!(left.status.code(), Some(1));
+    assert_eq!(text(&left.stderr), "");
+}
+
+#[test]
+fn it_listens_on_ipv6() {
+    let mut command = Command::new(binary("chat"));
+    let server = Server::start_listening(&mut command, "[::1]:0");
+    assert!(server.address.is_ipv6());
+    server.guest(&mut []);
+}
+
+#[test]
+fn it_listens_on_every_address_it_is_given() {
+    let server = Server::start("chat", &["--listen", "127.0.0.1:0"]);
+    let other = server.listens();
+    assert_ne!(server.address, other);
+    let mut ann = server.guest(&mut []);
+    server.guest_over(Client::connect(other), &mut [&mut ann]);
+}
+
+#[test]
+fn an_ipv4_client_of_an_ipv6_socket_is_known_by_its_ipv4_address() {
+    let mut command = Command::new(binary("chat"));
+    let mut server = Server::start_listening(&mut command, "[::]:0");
+    server.address.set_ip([127, 0, 0, 1].into());
+    let ann = server.guest(&mut []);
+    let peer = ann.socket().local_addr().expect("connected");
+    assert!(server.logged("joined").contains(&format!("peer={peer} ")));
+}
+
+#[test]
+fn ipv4_and_ipv6_may_share_a_port() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = free.local_addr().expect("a bound socket").port();
+    drop(free);
+    let mut command = Command::new(binary("chat"));
+    command.args(["--listen", &format!("127.0.0.1:{port}")]);
+    let server = Server::start_listening(&mut command, &format!("[::]:{port}"));
+    server.listens();
+    for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+        let stream = TcpStream::connect(&address).expect("it accepts");
+        server.guest_over(Client::over(stream), &mut []);
+    }
+}
+
+/// Runs a program that ends by itself; the code is 124 should it serve instead.
+fn run(name: &str, options: &[&str]) -> Output {
+    Command::new("timeout").args(["20", binary(name)]).args(options).output().expect("it starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// What it says in one line, and says nothing else.
+#[track_caller]
+fn one_line(output: &Output) -> String {
+    assert_eq!(text(&output.stdout), "");
+    let stderr = text(&output.stderr);
+    let line = stderr.strip_suffix('\n').expect("a line");
+    assert!(!line.contains('\n'), "{stderr}");
+    line.to_owned()
+}

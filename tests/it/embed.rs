@@ -1,0 +1,245 @@
+//! What the library promises to a host that runs a server on its own executor.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use futures_lite::future::{or, zip};
+use smol_servers::chat::{self, Chat};
+use smol_servers::connection::Connection;
+use smol_servers::figures::Reason;
+use smol_servers::limits::Limits;
+use smol_servers::program::Executor;
+use smol_servers::{echo, server, shutdown};
+
+use crate::harness::{Client, listen, serve_during, take_turn};
+
+#[test]
+fn a_host_hears_the_clients_and_speaks_to_them() {
+    let executor = Executor::default();
+    let chat = Rc::new(Chat::default());
+    let host = chat.room().join();
+    let answer = async move {
+        while let Some(line) = host.line().await {
+            if line == b"<guest1> hello, host\r\n" {
+                host.publish("<host> hello, guest");
+            }
+        }
+    };
+    executor.spawn(answer).detach();
+    let handler = move |connection| chat::handle(chat.clone(), connection);
+    serve_during(&executor, &Limits::default(), handler, |address, _trigger| {
+        let mut guest = Client::connect(address);
+        guest.line();
+        guest.send("hello, host\r\n");
+        guest.expect("<host> hello, guest");
+    });
+}
+
+#[test]
+fn a_line_published_in_the_room_reaches_every_client() {
+    let executor = Executor::default();
+    let chat = Rc::new(Chat::default());
+    let (ask, asked) = async_channel::bounded(1);
+    let room = chat.room().clone();
+    let announce = async move {
+        while let Ok(line) = asked.recv().await {
+            room.publish(line);
+        }
+    };
+    executor.spawn(announce).detach();
+    let handler = move |connection| chat::handle(chat.clone(), connection);
+    serve_during(&executor, &Limits::default(), handler, move |address, _trigger| {
+        let mut ann = Client::connect(address);
+        ann.line();
+        let mut bob = Client::connect(address);
+        bob.line();
+        ann.expect("*** guest2 joined (2 here)");
+        ask.try_send("*** lunch is ready").expect("the host listens");
+        ann.expect("*** lunch is ready");
+        bob.expect("*** lunch is ready");
+    });
+}
+
+#[test]
+fn pulling_the_trigger_ends_serve_and_says_goodbye() {
+    chat_during(|address, trigger| {
+        let mut guest = Client::connect(address);
+        guest.line();
+        trigger.pull();
+        guest.expect("*** the server is going down, goodbye");
+        guest.expect_eof();
+    });
+}
+
+#[test]
+fn dropping_the_trigger_ends_serve_too() {
+    chat_during(|address, trigger| {
+        let mut guest = Client::connect(address);
+        guest.line();
+        drop(trigger);
+        guest.expect("*** the server is going down, goodbye");
+        guest.expect_eof();
+    });
+}
+
+#[test]
+fn a_trigger_pulled_before_serve_ends_it_at_once() {
+    take_turn();
+    let started = Instant::now();
+    let executor = Executor::default();
+    let (trigger, stop) = shutdown::channel();
+    trigger.pull();
+    let (listener, _) = listen(&Limits::default());
+    let limits = Limits::default();
+    let served = server::serve(&executor, listener, &limits, stop, echo::handle);
+    smol::block_on(executor.run(served)).expect("it serves");
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn dropping_serve_closes_its_connections_and_is_no_defect_of_theirs() {
+    take_turn();
+    let executor = Executor::default();
+    let (_trigger, stop) = shutdown::channel();
+    let (listener, address) = listen(&Limits::default());
+    let figures = listener.figures();
+    let (tell, told) = async_channel::bounded(1);
+    let client = std::thread::spawn(move || {
+        let mut client = Client::connect(address);
+        client.send("hello");
+        client.expect_bytes(b"hello");
+        tell.try_send("greeted").expect("the host listens");
+        client.expect_eof();
+    });
+    let limits = Limits::default();
+    let served = server::serve(&executor, listener, &limits, stop, echo::handle);
+    let host = async {
+        let greeted = async {
+            told.recv().await.expect("the client is greeted");
+            Ok(())
+        };
+        or(served, greeted).await.expect("it serves");
+        told.recv().await.expect_err("the client has nothing more to tell");
+    };
+    smol::block_on(executor.run(host));
+    client.join().expect("its connection is closed");
+    assert_eq!(figures.ended(Reason::Failed).get(), 0);
+    assert_eq!(figures.ended(Reason::GoingDown).get(), 1);
+}
+
+#[test]
+fn a_listener_counts_what_comes_through_it() {
+    let limits = Limits::default();
+    let figures = serve_during(&Executor::default(), &limits, echo::handle, |address, _trigger| {
+        for said in ["hello", "hi"] {
+            let mut client = Client::connect(address);
+            client.send(said);
+            client.half_close();
+            client.expect_bytes(said.as_bytes());
+            client.expect_eof();
+        }
+    });
+    assert_eq!(figures.clients.get(), 0);
+    assert_eq!(figures.accepted.get(), 2);
+    assert_eq!(figures.bytes_in.get(), 7);
+    assert_eq!(figures.bytes_out.get(), 7);
+    assert_eq!(figures.ended(Reason::Left).get(), 2);
+}
+
+#[test]
+fn one_executor_runs_two_servers() {
+    take_turn();
+    let executor = Executor::default();
+    let (trigger, stop) = shutdown::channel();
+    let (first, echo_address) = listen(&Limits::default());
+    let (second, chat_address) = listen(&Limits::default());
+    let figures = first.figures();
+    let clients = std::thread::spawn(move || {
+        let _until_the_end = trigger;
+        let mut guest = Client::connect(chat_address);
+        guest.expect("*** welcome, you are guest1. nobody else is here yet");
+        let mut client = Client::connect(echo_address);
+        client.send("echo");
+        client.expect_bytes(b"echo");
+    });
+    let limits = Limits::default();
+    let chat = Rc::new(Chat::default());
+    let talk = move |connection| chat::handle(chat.clone(), connection);
+    let echo = server::serve(&executor, first, &limits, stop.clone(), echo::handle);
+    let chat = server::serve(&executor, second, &limits, stop, talk);
+    let (echo, chat) = smol::block_on(executor.run(zip(echo, chat)));
+    echo.and(chat).expect("they serve");
+    clients.join().expect("both answer");
+    assert_eq!(figures.accepted.get(), 1, "each counts its own");
+}
+
+#[test]
+fn a_panic_ends_its_own_connection_only() {
+    let executor = Executor::default();
+    let handler = async |connection: Rc<Connection>| {
+        let panics = async {
+            let chunk = connection.read().await?;
+            assert!(&chunk[..] != b"panic!", "as the client asks");
+            connection.write_all(b"no panic\r\n").await?;
+            Ok(connection.ended().await)
+        };
+        panics.await.unwrap_or_else(|reason| reason)
+    };
+    let figures = serve_during(&executor, &Limits::default(), handler, |address, _trigger| {
+        let mut before = Client::connect(address);
+        let mut panicking = Client::connect(address);
+        panicking.send("panic!");
+        panicking.expect_reset();
+        let mut after = Client::connect(address);
+        for client in [&mut before, &mut after] {
+            client.send("hello");
+            client.expect("no panic");
+        }
+    });
+    assert_eq!(figures.ended(Reason::Failed).get(), 1);
+}
+
+#[test]
+fn a_guest_whose_task_panics_leaves_the_room_and_the_others_read_so() {
+    let executor = Executor::default();
+    let chat = Rc::new(Chat::default());
+    let host = chat.room().join();
+    let (panic, told_to_panic) = async_channel::bounded(1);
+    let ask = async move {
+        while let Some(line) = host.line().await {
+            if line == b"<guest2> panic!\r\n" {
+                panic.try_send(()).expect("guest1 is here");
+            }
+        }
+    };
+    executor.spawn(ask).detach();
+    let first = std::cell::Cell::new(true);
+    let handler = move |connection| {
+        let (chat, panic) = (chat.clone(), told_to_panic.clone());
+        let panics = first.replace(false);
+        or(chat::handle(chat, connection), async move {
+            if panics && panic.recv().await.is_ok() {
+                panic!("as guest2 asks");
+            }
+            std::future::pending().await
+        })
+    };
+    serve_during(&executor, &Limits::default(), handler, |address, _trigger| {
+        let mut panicking = Client::connect(address);
+        panicking.line();
+        let mut other = Client::connect(address);
+        other.expect("*** welcome, you are guest2. 1 other here: guest1");
+        other.send("panic!\r\n");
+        other.expect("*** guest1 left (internal error)");
+        let mut next = Client::connect(address);
+        next.expect("*** welcome, you are guest3. 1 other here: guest2");
+    });
+}
+
+/// Serves a chat during `session`.
+fn chat_during(session: impl FnOnce(SocketAddr, shutdown::Trigger) + Send + 'static) {
+    let chat = Rc::new(Chat::default());
+    let handler = move |connection| chat::handle(chat.clone(), connection);
+    serve_during(&Executor::default(), &Limits::default(), handler, session);
+}

@@ -1,0 +1,130 @@
+//! How the servers end, and what they answer to signals.
+
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::harness::{Client, Server, eventually, speaks};
+
+const GOODBYE: &str = "*** the server is going down, goodbye";
+
+#[test]
+fn sigterm_with_500_stalled_clients_ends_the_chat_within_two_seconds() {
+    let mut server = Server::start("chat", &[]);
+    let _stalled: Vec<Client> = (0..500).map(|_| server.small_client()).collect();
+    let mut speaker = server.guest(&mut []);
+    speaker.send(["x".repeat(900).as_str(), "\r\n"].concat().repeat(60));
+    eventually("stalled", || server.clients_behind() == 500);
+    let asked = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit().code(), Some(0));
+    let took = asked.elapsed();
+    assert!(took < Duration::from_millis(2200), "{took:?}");
+}
+
+#[test]
+fn clients_of_chat_and_time_read_a_goodbye_and_then_the_end() {
+    for name in ["chat", "time"] {
+        for signal in [Signal::TERM, Signal::INT] {
+            let mut server = Server::start(name, &[]);
+            let mut clients: Vec<Client> = (0..20).map(|_| server.client()).collect();
+            for client in &mut clients {
+                client.line();
+            }
+            server.signal(signal);
+            for mut client in clients {
+                client.skip_to(GOODBYE);
+                client.expect_eof();
+            }
+            assert_eq!(server.exit().code(), Some(0), "{name} at {signal:?}");
+        }
+    }
+}
+
+#[test]
+fn the_echo_server_ends_without_a_byte_of_its_own() {
+    let mut server = Server::start("echo", &[]);
+    let mut client = server.client();
+    client.send("hello");
+    client.expect_bytes(b"hello");
+    server.signal(Signal::TERM);
+    client.expect_eof();
+    drop(client);
+    assert_eq!(server.exit().code(), Some(0));
+}
+
+#[test]
+fn what_was_said_before_the_signal_is_read_before_the_goodbye() {
+    let server = Server::start("chat", &[]);
+    let mut speaker = server.guest(&mut []);
+    let mut slow = server.guest(&mut [&mut speaker]);
+    speaker.send("line\r\n".repeat(500));
+    eventually("read", || server.figures()["lines_in"] == 500);
+    server.signal(Signal::TERM);
+    speaker.skip_to(GOODBYE);
+    for _ in 0..500 {
+        slow.expect("<guest1> line");
+    }
+    slow.expect(GOODBYE);
+    slow.expect_eof();
+}
+
+#[test]
+fn nobody_can_connect_once_the_server_says_goodbye() {
+    let server = Server::start("chat", &[]);
+    let mut client = server.guest(&mut []);
+    server.signal(Signal::TERM);
+    client.expect(GOODBYE);
+    let refused = TcpStream::connect(server.address).expect_err("it accepts no more");
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_second_signal_ends_the_server_at_once() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let mut server = Server::start("chat", &[]);
+        let stalled = server.small_client();
+        let mut speaker = server.guest(&mut []);
+        let mut other = server.guest(&mut [&mut speaker]);
+        for _ in 0..60 {
+            speaks(&mut speaker, &mut other, &"x".repeat(900));
+        }
+        assert!(stalled.unsent() > 0);
+        server.signal(signal);
+        server.logged("going down");
+        server.signal(signal);
+        assert_eq!(server.exit().code(), Some(code));
+    }
+}
+
+#[test]
+fn sigusr1_prints_one_line_of_right_figures() {
+    let server = Server::start("chat", &["--max-clients", "2"]);
+    let mut ann = server.client();
+    let mut read = ann.line().len() + 2;
+    let mut bob = server.client();
+    read += bob.line().len() + 2;
+    read += ann.line().len() + 2;
+    server.client().line();
+    ann.send("hello\r\n");
+    read += bob.line().len() + 2;
+    bob.half_close();
+    bob.expect_eof();
+    drop(bob);
+    read += ann.line().len() + 2;
+    eventually("gone", || server.figures()["clients"] == 1);
+
+    server.signal(Signal::USR1);
+    let line = server.logged("figures");
+    let (figures, uptime) = line.split_once(" uptime_seconds=").expect("uptime");
+    assert_eq!(
+        figures,
+        format!(
+            "chat: figures clients=1 accepted=2 lines_in=1 lines_out=3 bytes_in=7 \
+             bytes_out={read} missed=0 refused=1 left=1 lost=0 stalled=0 going_down=0 failed=0"
+        )
+    );
+    assert!(uptime.parse::<u64>().expect("seconds") < 60);
+}
