@@ -1,7 +1,9 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 
-.PHONY: all check test bench fmt lint doc install clients
+SECONDS ?= 60
+
+.PHONY: all check test fuzz bench fmt lint doc install clients
 
 all:
 	$(CARGO) build --release
@@ -10,6 +12,11 @@ check: fmt lint doc test
 
 test: clients
 	$(CARGO) test --locked
+
+fuzz:
+	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	for target in telnet text room; do $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(SECONDS) || exit 1; done
+	PROPTEST_CASES=1000000 $(CARGO) test --release --locked --lib
 
 bench:
 	$(CARGO) bench --locked --bench bench

@@ -1,197 +1,114 @@
 //! What the chat server does with a connection: a line from one goes to all others.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::time::Instant;
+mod guest;
+mod names;
+mod options;
 
-use futures_lite::future::yield_now;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use jiff::tz::TimeZone;
+
+pub use names::{NAME_BYTES, WELCOME_NAMES};
+pub use options::{MOTD_BYTES, Options};
 
 use crate::connection::Connection;
-use crate::driver::Timer;
 use crate::figures::Reason;
-use crate::limits::TURN;
-use crate::presence::{Presence, SUMMARY, Telling};
-use crate::room::{LOG_BYTES, Member, Room};
-use crate::telnet::{Event, Telnet};
-use crate::text;
-use crate::writer;
+use crate::input::Input;
+use crate::pace::Pace;
+use crate::presence::Presence;
+use crate::room::{LOG_BYTES, Room};
+use guest::Guest;
+use names::Names;
 
-/// Names a newcomer reads, at most; a count stands for the others.
-pub const WELCOME_NAMES: usize = 10;
+/// Lines of the past a newcomer reads, by default.
+pub const HISTORY: usize = 20;
 
-/// The chat: a room and the names of who is in it.
+/// How a chat is to be.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Bound of the room's log, in bytes; see [`Room::new`].
+    pub log_bytes: usize,
+    /// Lines of the past a newcomer reads; 0 is none.
+    pub history: usize,
+    /// What a newcomer reads after its welcome, as it is: lines that end in CR LF.
+    pub motd: Option<Rc<[u8]>>,
+    /// Lines that people say begin with HH:MM in this zone.
+    pub timestamps: Option<TimeZone>,
+    /// Newcomers are asked for a name.
+    pub ask_names: bool,
+    /// How fast one client may speak.
+    pub pace: Pace,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            log_bytes: LOG_BYTES,
+            history: HISTORY,
+            motd: None,
+            timestamps: None,
+            ask_names: false,
+            pace: Pace::default(),
+        }
+    }
+}
+
+/// The chat: a room, and the names of who is in it.
 #[derive(Debug)]
 pub struct Chat {
+    config: Config,
     room: Room,
-    /// Who is here, by the number of their coming.
-    names: RefCell<BTreeMap<u64, Rc<str>>>,
-    arrivals: Cell<u64>,
+    names: RefCell<Names>,
     presence: RefCell<Presence>,
 }
 
 impl Default for Chat {
     fn default() -> Self {
-        Chat::new(LOG_BYTES)
+        Chat::new(Config::default())
     }
 }
 
 impl Chat {
-    /// An empty chat whose log keeps at most `log_bytes`.
-    pub fn new(log_bytes: usize) -> Chat {
-        Chat {
-            room: Room::new(log_bytes),
-            names: RefCell::default(),
-            arrivals: Cell::new(0),
-            presence: RefCell::default(),
-        }
+    /// An empty chat.
+    pub fn new(config: Config) -> Chat {
+        let room = Room::new(config.log_bytes);
+        Chat { config, room, names: RefCell::default(), presence: RefCell::default() }
     }
 
     /// The room, for a host that speaks or listens: what it publishes must be clean, see
-    /// [`text::clean`].
+    /// [`text::clean`](crate::text::clean). What it publishes as a member is part of the history
+    /// that newcomers read; what [`Room::publish`] says for it is not.
     pub fn room(&self) -> &Room {
         &self.room
-    }
-
-    /// The line a newcomer reads.
-    fn greeting(&self, me: u64, name: &str) -> String {
-        let names = self.names.borrow();
-        let count = names.len() - usize::from(names.contains_key(&me));
-        let others = names.iter().filter(|(number, _)| **number != me);
-        let shown: Vec<&str> = others.take(WELCOME_NAMES).map(|(_, name)| &**name).collect();
-        let shown = shown.join(", ");
-        match count {
-            0 => format!("*** welcome, you are {name}. nobody else is here yet\r\n"),
-            1 => format!("*** welcome, you are {name}. 1 other here: {shown}\r\n"),
-            2..=WELCOME_NAMES => {
-                format!("*** welcome, you are {name}. {count} others here: {shown}\r\n")
-            }
-            _ => {
-                let more = count - WELCOME_NAMES;
-                format!(
-                    "*** welcome, you are {name}. {count} others here: {shown} and {more} more\r\n"
-                )
-            }
-        }
     }
 }
 
 /// Lets the client take part until it leaves: joins, relays its lines, announces its leave with
 /// the reason, flushes what it still has to read, closes.
 pub async fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> Reason {
-    let guest = Guest::enter(chat, connection.clone());
-    let writer = connection.spawn(writer::pump(connection.clone(), guest.member.clone()));
-    let reason = match guest.listen().await {
+    let mut input = Input::new(connection.clone());
+    let guest = match Guest::enter(chat, connection.clone(), &mut input).await {
+        Ok(guest) => guest,
+        Err(reason) => {
+            let farewell = farewell(reason).unwrap_or_default();
+            let _best_effort = connection.try_write(farewell.as_bytes());
+            return connection.part(reason, async { Ok(()) }).await;
+        }
+    };
+    let writer = connection.spawn(guest.writer());
+    let reason = match guest.listen(&mut input).await {
         Ok(reason) | Err(reason) => reason,
     };
-    if reason == Reason::GoingDown {
-        guest.member.tell("*** the server is going down, goodbye\r\n");
-    }
-    guest.reason.set(reason);
-    drop(guest);
-    if matches!(reason, Reason::Left | Reason::GoingDown) {
-        connection.finish(writer).await;
-    }
-    reason
+    guest.leave(reason);
+    connection.part(reason, writer).await
 }
 
-/// A client in the chat; dropped, it has left, and the others know.
-struct Guest {
-    chat: Rc<Chat>,
-    connection: Rc<Connection>,
-    member: Rc<Member>,
-    number: u64,
-    name: Rc<str>,
-    reason: Cell<Reason>,
-}
-
-impl Guest {
-    fn enter(chat: Rc<Chat>, connection: Rc<Connection>) -> Guest {
-        let number = chat.arrivals.get() + 1;
-        chat.arrivals.set(number);
-        let name: Rc<str> = format!("guest{number}").into();
-        connection.set_label(name.clone());
-        log::info!(peer:% = connection.peer(), name = &*name; "joined");
-        let member = Rc::new(chat.room.join());
-        member.tell(chat.greeting(number, &name));
-        chat.names.borrow_mut().insert(number, name.clone());
-        let here = chat.room.len();
-        let telling = chat.presence.borrow_mut().join(here, Instant::now());
-        let guest =
-            Guest { chat, connection, member, number, name, reason: Cell::new(Reason::Failed) };
-        guest.announce(telling, || format!("*** {} joined ({here} here)", guest.name));
-        guest
-    }
-
-    /// Relays the client's lines until its end; the reason is one either way.
-    async fn listen(&self) -> Result<Reason, Reason> {
-        let mut telnet = Telnet::default();
-        loop {
-            let chunk = self.connection.read().await?;
-            if chunk.is_empty() {
-                self.say(telnet.unfinished());
-                return Ok(Reason::Left);
-            }
-            let mut input = &chunk[..];
-            let mut lines = 0;
-            while let Some(event) = telnet.next(&mut input) {
-                match event {
-                    Event::Line(line) => self.say(line),
-                    Event::Reply(bytes) => self.answer(&bytes),
-                    Event::AreYouThere => self.answer(b"*** yes, still here\r\n"),
-                    Event::Interrupt => {}
-                    Event::Leave => return Ok(Reason::Left),
-                }
-                lines += 1;
-                if lines % TURN == 0 {
-                    yield_now().await;
-                }
-            }
-        }
-    }
-
-    /// Publishes a line of the client, if anything of it can be shown.
-    fn say(&self, line: &[u8]) {
-        let mut said = format!("<{}> ", self.name);
-        let prefix = said.len();
-        text::clean(line, &mut said);
-        if said.len() > prefix {
-            self.connection.figures().lines_in.add(1);
-            self.member.publish(said);
-        }
-    }
-
-    /// One that does not even read the answers to its own requests loses them.
-    fn answer(&self, bytes: &[u8]) {
-        let _too_many_unread = self.member.tell(bytes);
-    }
-
-    fn announce(&self, telling: Telling, single: impl FnOnce() -> String) {
-        match telling {
-            Telling::Single => self.member.publish(single()),
-            Telling::Counted => {}
-            Telling::Begun => {
-                let chat = self.chat.clone();
-                let summary = async move {
-                    Timer::after(SUMMARY).await;
-                    let summary = chat.presence.borrow_mut().summary(chat.room.len());
-                    summary.inspect(|line| chat.room.publish(line));
-                };
-                self.connection.spawn(summary).detach();
-            }
-        }
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.chat.names.borrow_mut().remove(&self.number);
-        let reason = self.reason.get();
-        if reason != Reason::GoingDown {
-            let here = self.chat.room.len() - 1;
-            let telling = self.chat.presence.borrow_mut().leave(here, Instant::now());
-            self.announce(telling, || format!("*** {} left ({reason})", self.name));
-        }
-        self.member.leave();
+/// The last line a client reads, where it did not choose to go.
+fn farewell(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::GoingDown => Some("*** the server is going down, goodbye\r\n"),
+        Reason::Stranger => Some("*** this is a telnet chat: come with telnet, PuTTY or nc\r\n"),
+        _ => None,
     }
 }

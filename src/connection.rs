@@ -156,7 +156,8 @@ impl Connection {
                     if Instant::now() >= deadline {
                         return Err(self.end(Reason::Stalled));
                     }
-                    self.wait_writable(deadline).await?;
+                    // In a box: few connections are ever blocked, and all hold this future.
+                    Box::pin(self.wait_writable(deadline)).await?;
                 }
                 Err(_) => return Err(self.end(Reason::Lost)),
             }
@@ -217,6 +218,19 @@ impl Connection {
             Ok(())
         })
         .await;
+    }
+
+    /// Ends a handler: [finishes](Self::finish) where the client is still there to read, and
+    /// returns the reason.
+    pub async fn part(
+        &self,
+        reason: Reason,
+        flush: impl Future<Output = Result<(), Reason>>,
+    ) -> Reason {
+        if matches!(reason, Reason::Left | Reason::GoingDown | Reason::Stranger) {
+            Box::pin(self.finish(flush)).await;
+        }
+        reason
     }
 
     pub(crate) fn add_missed(&self, lines: u64) {
@@ -308,6 +322,15 @@ impl Chunk {
     }
 }
 
+impl Chunk {
+    /// Drops what stands before `start`, and keeps an exact copy of the rest only.
+    pub fn keep_from(&mut self, start: usize) {
+        let rest: Box<[u8]> = self[start..].into();
+        self.filled = rest.len();
+        self.shared.give_back(std::mem::replace(&mut self.bytes, rest));
+    }
+}
+
 impl Deref for Chunk {
     type Target = [u8];
 
@@ -318,7 +341,7 @@ impl Deref for Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        self.shared.buffer.set(Some(std::mem::take(&mut self.bytes)));
+        self.shared.give_back(std::mem::take(&mut self.bytes));
     }
 }
 

@@ -22,10 +22,7 @@ pub async fn handle(connection: Rc<Connection>) -> Reason {
             Err(reason) => break reason,
         }
     };
-    if matches!(reason, Reason::Left | Reason::GoingDown) {
-        connection.finish(async { Ok(()) }).await;
-    }
-    reason
+    connection.part(reason, async { Ok(()) }).await
 }
 
 /// One chunk there and back; false at the client's FIN.

@@ -22,18 +22,21 @@ pub enum Reason {
     Full,
     /// The server is shutting down.
     GoingDown,
+    /// It spoke another protocol.
+    Stranger,
     /// A defect of ours: the connection's task panicked.
     Failed,
 }
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Reason; 6] = [
+    pub const ALL: [Reason; 7] = [
         Reason::Left,
         Reason::Lost,
         Reason::Stalled,
         Reason::Full,
         Reason::GoingDown,
+        Reason::Stranger,
         Reason::Failed,
     ];
 
@@ -45,6 +48,7 @@ impl Reason {
             Reason::Stalled => "stalled",
             Reason::Full => "server full",
             Reason::GoingDown => "going down",
+            Reason::Stranger => "not a chat client",
             Reason::Failed => "internal error",
         }
     }
@@ -140,6 +144,7 @@ impl Figures {
             lost = ended(Reason::Lost),
             stalled = ended(Reason::Stalled),
             going_down = ended(Reason::GoingDown),
+            strangers = ended(Reason::Stranger),
             failed = ended(Reason::Failed),
             uptime_seconds = self.uptime().as_secs();
             "figures"

@@ -35,9 +35,12 @@ pub mod connection;
 mod driver;
 pub mod echo;
 pub mod figures;
+pub mod input;
 pub mod limits;
 pub mod listener;
 pub mod log;
+pub mod opening;
+pub mod pace;
 pub mod presence;
 pub mod program;
 pub mod room;
@@ -47,3 +50,9 @@ pub mod telnet;
 pub mod text;
 pub mod time;
 pub mod writer;
+
+/// Cases of a property test: so many, or what PROPTEST_CASES asks for (`make fuzz` does).
+#[cfg(test)]
+fn cases(default: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default)
+}

@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use async_signal::{Signal, Signals};
 use futures_lite::StreamExt;
-use futures_lite::future::or;
 use lexopt::Parser;
 use smol::LocalExecutor;
 
@@ -29,7 +28,8 @@ pub type Executor = Rc<LocalExecutor<'static>>;
 const USAGE: u8 = 2;
 
 /// Runs a program: reads its options, binds, and serves with the handler that `handler` makes
-/// until a signal. `own` reads the options that only this program has into `config`.
+/// until a signal. `own` reads the options that only this program has into `config`. A wrong
+/// option is exit code 2; a handler that cannot be made, or an address that cannot be bound, 1.
 pub fn main<C, H, F>(
     program: &'static Program,
     mut config: C,
@@ -53,7 +53,7 @@ where
     let executor = Executor::default();
     let handler = match handler(config, &executor) {
         Ok(handler) => handler,
-        Err(error) => return usage(program, &error),
+        Err(error) => return fail(program, &error),
     };
     let listener = match Listener::bind(&options.listen, &options.limits) {
         Ok(listener) => listener,
@@ -76,16 +76,13 @@ where
     H: Fn(Rc<Connection>) -> F + 'static,
     F: Future<Output = Reason> + 'static,
 {
-    let mut signals = Signals::new([Signal::Int, Signal::Term, Signal::Usr1])?;
+    let signals = Signals::new([Signal::Int, Signal::Term, Signal::Usr1])?;
     let (trigger, stop) = shutdown::channel();
-    let figures = listener.figures();
+    // A task, not a part of this future: `run` polls this one at every turn of the executor,
+    // and a poll of the signals is a system call.
+    let _obeying = executor.spawn(obey(signals, trigger, listener.figures()));
     announce(program, &listener);
-    let served = server::serve(executor, listener, &options.limits, stop, handler);
-    let never = async {
-        obey(&mut signals, &trigger, &figures).await;
-        std::future::pending().await
-    };
-    or(served, never).await
+    server::serve(executor, listener, &options.limits, stop, handler).await
 }
 
 fn announce(program: &Program, listener: &Listener) {
@@ -102,7 +99,7 @@ fn announce(program: &Program, listener: &Listener) {
 }
 
 /// The first SIGINT or SIGTERM ends the server politely, the second at once.
-async fn obey(signals: &mut Signals, trigger: &Trigger, figures: &Figures) {
+async fn obey(mut signals: Signals, trigger: Trigger, figures: Rc<Figures>) {
     let mut told = false;
     while let Some(signal) = signals.next().await {
         match signal {
@@ -116,6 +113,7 @@ async fn obey(signals: &mut Signals, trigger: &Trigger, figures: &Figures) {
             Err(error) => log::warn!("cannot read a signal: {error}"),
         }
     }
+    std::future::pending().await
 }
 
 fn print(text: &str) -> ExitCode {

@@ -1,20 +1,30 @@
-//! The broadcast room: one bounded log, and a cursor and a bell for each member.
+//! The broadcast room: one bounded log, a cursor for each member, and a bell.
 //!
-//! [`Room::publish`] appends to the log and rings the bells of those who wait; it never waits
-//! and cannot fail. A member takes what is between its cursor and the end of the log when it
-//! can. So a member that takes nothing costs nothing: no queue of its own grows and nobody
+//! [`Room::publish`] appends to the log and rings the bell that all who wait listen to; it never
+//! waits and cannot fail. A member takes what is between its cursor and the end of the log when
+//! it can. So a member that takes nothing costs nothing: no queue of its own grows and nobody
 //! waits for it. One that falls behind the log is told how many lines it missed.
+//!
+//! The bell is a channel that is closed to ring and replaced by a new one: one call wakes
+//! everybody, and who waits holds a listener of some 100 bytes. A channel for each member
+//! costs 768.
 //!
 //! Knows nothing about sockets, clocks or text: a line is bytes, and gets its CR LF here.
 
 mod log;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
 use async_channel::{Receiver, Sender};
 use slab::Slab;
@@ -32,6 +42,9 @@ pub const LINE_BYTES: usize = 4096;
 /// line that is partly taken.
 pub const TOLD_BYTES: usize = 4096;
 
+/// Lines of the log that [`Room::look_back`] looks at, at most.
+const LOOK_BACK: u64 = 1000;
+
 /// A room; clones are the same room.
 #[derive(Clone)]
 pub struct Room(Rc<RefCell<State>>);
@@ -39,14 +52,16 @@ pub struct Room(Rc<RefCell<State>>);
 struct State {
     log: Log,
     slots: Slab<Slot>,
-    /// Slots whose member waits for its bell. `publish` looks at no others.
-    waiting: Vec<usize>,
+    bell: Bell,
     /// Members that have not left.
     present: usize,
     joins: u32,
     /// Whether members read how many lines they missed.
     tells_missed: bool,
 }
+
+/// Closed to ring. Who waits holds a clone of the receiver.
+struct Bell(Sender<Infallible>, Receiver<Infallible>);
 
 /// What the room knows of a member.
 struct Slot {
@@ -61,8 +76,10 @@ struct Slot {
     missed: u64,
     /// Bytes for this member alone: the rest of a line partly taken, then what it was told.
     told: Vec<u8>,
-    waiting: bool,
-    bell: Sender<()>,
+    /// Woken when something is due to this member alone; the bell would wake everybody.
+    nudge: Option<Waker>,
+    /// It takes only what members published, and is not told what it missed.
+    only_members: bool,
 }
 
 /// What one [`Member::take`] came to.
@@ -75,7 +92,7 @@ pub enum Taken {
         /// Lines that the log dropped before the member came to them.
         missed: u64,
     },
-    /// Nothing is there yet; the bell rings when there is.
+    /// Nothing is there yet; [`Member::rung`] waits for it.
     Nothing,
     /// The member has left and has taken all it was due.
     End,
@@ -102,24 +119,24 @@ impl Room {
 
     /// A new member, who reads what is published from now on.
     pub fn join(&self) -> Member {
-        let (bell, rung) = async_channel::bounded(1);
         let mut state = self.0.borrow_mut();
         state.present += 1;
-        state.joins = state.joins.wrapping_add(1);
-        let (cursor, join) = (state.log.next(), state.joins);
-        let entry = state.slots.vacant_entry();
-        let key = entry.key();
-        entry.insert(Slot {
-            author: Author { slot: key as u32, join },
-            cursor,
-            until: None,
-            own_dropped: 0,
-            missed: 0,
-            told: Vec::new(),
-            waiting: false,
-            bell,
-        });
-        Member { room: self.clone(), key, bell: rung }
+        let slot = Slot::new(state.log.next());
+        self.member(&mut state, slot)
+    }
+
+    /// A reader of the past: of the last lines, `lines` that members published, oldest first,
+    /// and nothing published from now on. Also how many there are. It is no member: nobody is
+    /// told of it, and what the log drops before it is read is skipped.
+    pub fn look_back(&self, lines: usize) -> (Member, usize) {
+        let mut state = self.0.borrow_mut();
+        let end = state.log.next();
+        let oldest = state.log.first().max(end.saturating_sub(LOOK_BACK));
+        let spoken = (oldest..end).rev().filter(|&number| state.log.author(number).is_some());
+        let (found, start) =
+            spoken.take(lines).fold((0, end), |(found, _), number| (found + 1, number));
+        let past = Slot { until: Some(end), only_members: true, ..Slot::new(start) };
+        (self.member(&mut state, past), found)
     }
 
     /// Members that have not left.
@@ -132,16 +149,18 @@ impl Room {
         self.len() == 0
     }
 
+    fn member(&self, state: &mut State, mut slot: Slot) -> Member {
+        state.joins = state.joins.wrapping_add(1);
+        let entry = state.slots.vacant_entry();
+        let key = entry.key();
+        slot.author = Author { slot: key as u32, join: state.joins };
+        entry.insert(slot);
+        Member { room: self.clone(), key }
+    }
+
     fn with(log: Log, tells_missed: bool) -> Room {
-        let (slots, waiting) = (Slab::new(), Vec::new());
-        Room(Rc::new(RefCell::new(State {
-            log,
-            slots,
-            waiting,
-            present: 0,
-            joins: 0,
-            tells_missed,
-        })))
+        let (slots, bell) = (Slab::new(), Bell::new());
+        Room(Rc::new(RefCell::new(State { log, slots, bell, present: 0, joins: 0, tells_missed })))
     }
 }
 
@@ -156,7 +175,6 @@ impl fmt::Debug for Room {
 pub struct Member {
     room: Room,
     key: usize,
-    bell: Receiver<()>,
 }
 
 impl Member {
@@ -180,7 +198,7 @@ impl Member {
         let fits = slot.told.len() + bytes.len() <= TOLD_BYTES;
         if fits {
             slot.told.extend_from_slice(bytes);
-            state.ring(self.key);
+            slot.nudge();
         }
         fits
     }
@@ -206,28 +224,35 @@ impl Member {
     ) -> io::Result<Taken> {
         let mut state = self.room.0.borrow_mut();
         let tells_missed = state.tells_missed;
-        let State { log, slots, waiting, .. } = &mut *state;
+        let State { log, slots, .. } = &mut *state;
         let slot = &mut slots[self.key];
         slot.catch_up(log);
+        let tells_missed = tells_missed && !slot.only_members;
         let notice = if tells_missed { missed_notice(slot.missed) } else { String::new() };
         let ready = slot.copy(log, notice.as_bytes(), buffer);
         if ready > 0 {
             let written = write(&buffer[..ready])?.min(ready);
             return Ok(slot.advance(log, notice.as_bytes(), written));
         }
-        if slot.until.is_some_and(|until| slot.cursor >= until) {
-            return Ok(Taken::End);
-        }
-        if !slot.waiting {
-            slot.waiting = true;
-            waiting.push(self.key);
-        }
-        Ok(Taken::Nothing)
+        let has_left = slot.until.is_some_and(|until| slot.cursor >= until);
+        Ok(if has_left { Taken::End } else { Taken::Nothing })
     }
 
-    /// Waits for the bell, after [`Taken::Nothing`].
+    /// Bytes of the log that it has not taken.
+    pub fn backlog(&self) -> usize {
+        let state = self.room.0.borrow();
+        state.log.bytes_from(state.slots[self.key].cursor)
+    }
+
+    /// Waits until there may be something to take, or the end.
     pub async fn rung(&self) {
-        let _rung = self.bell.recv().await;
+        let bell = self.room.0.borrow().bell.1.clone();
+        let mut rung = pin!(bell.recv());
+        poll_fn(|cx| match self.poll_due(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => rung.as_mut().poll(cx).map(drop),
+        })
+        .await;
     }
 
     /// The next line, with its line end; for a host that listens. `None` after
@@ -250,16 +275,26 @@ impl Member {
             }
         }
     }
+
+    /// Ready when something may be there; otherwise the task is woken once something is due to
+    /// this member alone.
+    fn poll_due(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.room.0.borrow_mut();
+        let State { log, slots, .. } = &mut *state;
+        let slot = &mut slots[self.key];
+        if slot.cursor < slot.end(log) || !slot.told.is_empty() || slot.until.is_some() {
+            return Poll::Ready(());
+        }
+        slot.nudge = Some(cx.waker().clone());
+        Poll::Pending
+    }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
         let mut state = self.room.0.borrow_mut();
         state.leave(self.key);
-        let slot = state.slots.remove(self.key);
-        if slot.waiting {
-            state.forget_waiting(self.key);
-        }
+        state.slots.remove(self.key);
     }
 }
 
@@ -275,50 +310,70 @@ impl State {
                 }
             }
         });
-        for key in self.waiting.drain(..) {
-            self.slots[key].ring();
-        }
+        self.bell.ring();
     }
 
     fn leave(&mut self, key: usize) {
         let slot = &mut self.slots[key];
         if slot.until.is_none() {
             slot.until = Some(self.log.next());
+            slot.nudge();
             self.present -= 1;
-            self.ring(key);
         }
     }
+}
 
-    fn ring(&mut self, key: usize) {
-        if self.slots[key].waiting {
-            self.forget_waiting(key);
-            self.slots[key].ring();
-        }
+impl Bell {
+    fn new() -> Bell {
+        let (sender, receiver) = async_channel::bounded(1);
+        Bell(sender, receiver)
     }
 
-    fn forget_waiting(&mut self, key: usize) {
-        if let Some(position) = self.waiting.iter().position(|&waiting| waiting == key) {
-            self.waiting.swap_remove(position);
+    /// Wakes all who wait; costs nothing when nobody does.
+    fn ring(&mut self) {
+        if self.1.receiver_count() > 1 {
+            self.0.close();
+            *self = Bell::new();
         }
     }
 }
 
 impl Slot {
-    fn ring(&mut self) {
-        self.waiting = false;
-        // A full bell is ringing already.
-        let _already_rung = self.bell.try_send(());
+    fn new(cursor: u64) -> Slot {
+        Slot {
+            author: Author { slot: 0, join: 0 },
+            cursor,
+            until: None,
+            own_dropped: 0,
+            missed: 0,
+            told: Vec::new(),
+            nudge: None,
+            only_members: false,
+        }
+    }
+
+    fn nudge(&mut self) {
+        if let Some(waker) = self.nudge.take() {
+            waker.wake();
+        }
+    }
+
+    /// True for a line that is not for this member.
+    fn skips(&self, author: Option<Author>) -> bool {
+        author.map_or(self.only_members, |author| author == self.author)
     }
 
     /// Moves the cursor over what the log has dropped, and over its own lines.
     fn catch_up(&mut self, log: &Log) {
         let reach = self.until.map_or(log.first(), |until| until.min(log.first()));
         if self.cursor < reach {
-            self.missed += reach - self.cursor - self.own_dropped;
+            if !self.only_members {
+                self.missed += reach - self.cursor - self.own_dropped;
+            }
             self.own_dropped = 0;
             self.cursor = reach;
         }
-        while self.cursor < self.end(log) && log.author(self.cursor) == Some(self.author) {
+        while self.cursor < self.end(log) && self.skips(log.author(self.cursor)) {
             self.cursor += 1;
         }
     }
@@ -335,7 +390,7 @@ impl Slot {
         put(&mut free, &self.told);
         put(&mut free, notice);
         for number in self.cursor..self.end(log) {
-            if log.author(number) == Some(self.author) {
+            if self.skips(log.author(number)) {
                 continue;
             }
             let (front, back) = log.line(number);
@@ -365,7 +420,7 @@ impl Slot {
             written -= told;
         }
         while written > 0 {
-            if log.author(self.cursor) != Some(self.author) {
+            if !self.skips(log.author(self.cursor)) {
                 let (front, back) = log.line(self.cursor);
                 let in_front = written.min(front.len());
                 let in_back = (written - in_front).min(back.len());

@@ -23,7 +23,9 @@ use smol::{LocalExecutor, Task};
 use crate::connection::Connection;
 use crate::driver::{Async, Timer};
 use crate::figures::{Figures, Reason};
-use crate::limits::{ACCEPT_PAUSE, Limits, REFUSAL_GRACE, REFUSALS, REPEAT_QUIET, SHUTDOWN, TURN};
+use crate::limits::{
+    ACCEPT_PAUSE, CHUNK_BYTES, Limits, REFUSAL_GRACE, REFUSALS, REPEAT_QUIET, SHUTDOWN, TURN,
+};
 use crate::listener::{Listener, canonical, origin};
 use crate::shutdown::Stop;
 
@@ -54,7 +56,6 @@ where
         executor: Rc::downgrade(executor),
         limits: limits.clone(),
         figures: listener.figures(),
-        stop: stop.clone(),
         buffer: Cell::new(None),
     });
     let (emptied, empty) = async_channel::bounded(1);
@@ -103,11 +104,17 @@ pub(crate) struct Shared {
     executor: Weak<LocalExecutor<'static>>,
     pub(crate) limits: Limits,
     pub(crate) figures: Rc<Figures>,
-    pub(crate) stop: Stop,
     pub(crate) buffer: Cell<Option<Box<[u8]>>>,
 }
 
 impl Shared {
+    /// Takes back a chunk's buffer, if it is a whole one.
+    pub(crate) fn give_back(&self, buffer: Box<[u8]>) {
+        if buffer.len() == CHUNK_BYTES {
+            self.buffer.set(Some(buffer));
+        }
+    }
+
     pub(crate) fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Task<T> {
         let executor = self.executor.upgrade();
         executor.expect("only tasks of the executor hold a connection").spawn(future)
@@ -228,8 +235,13 @@ where
         let mut clients = self.clients.borrow_mut();
         let entry = clients.vacant_entry();
         let key = entry.key();
-        let ending = Ending { key, connection: connection.clone(), admission, reason: None };
-        let task = self.shared.spawn(run(ending));
+        let ending =
+            Ending { key, connection: connection.clone(), admission, reason: Cell::default() };
+        // A block and not an `async fn`, whose future would hold its argument twice.
+        let task = self.shared.spawn(async move {
+            let handled = (ending.admission.server.handler)(ending.connection.clone());
+            ending.reason.set(Some(handled.await));
+        });
         entry.insert(Client { connection, task });
     }
 }
@@ -240,15 +252,6 @@ impl<H> Server<H> {
             log::warn!("cannot take new clients for the moment: {error}");
         }
     }
-}
-
-async fn run<H, F>(mut ending: Ending<H>)
-where
-    H: Fn(Rc<Connection>) -> F,
-    F: Future<Output = Reason>,
-{
-    let handled = (ending.admission.server.handler)(ending.connection.clone());
-    ending.reason = Some(handled.await);
 }
 
 /// A client's place; gives it back when dropped.
@@ -281,13 +284,13 @@ struct Ending<H> {
     admission: Admission<H>,
     /// What the handler returned, if it came to that: it panics, or is dropped by a server that
     /// goes down.
-    reason: Option<Reason>,
+    reason: Cell<Option<Reason>>,
 }
 
 impl<H> Drop for Ending<H> {
     fn drop(&mut self) {
         let server = &self.admission.server;
-        let reason = self.reason.unwrap_or(if std::thread::panicking() {
+        let reason = self.reason.get().unwrap_or(if std::thread::panicking() {
             Reason::Failed
         } else {
             Reason::GoingDown

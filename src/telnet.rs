@@ -15,17 +15,19 @@ pub const LINE_BYTES: usize = 1000;
 pub const REPLIES: u8 = 40;
 
 /// What the client did.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// It finished a line, or went over [`LINE_BYTES`]; the bytes are as typed, not cleaned.
-    Line(&'a [u8]),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It finished a line, or went over [`LINE_BYTES`]: [`Telnet::line`] has the bytes, as typed
+    /// and not cleaned.
+    Line,
     /// It asked for an option or a timing mark: send these three bytes.
     Reply([u8; 3]),
     /// It asks whether anybody is there: something visible is due (RFC 854, AYT).
     AreYouThere,
-    /// It typed ^C, which its own terminal did not take: the unfinished line is dropped.
+    /// It typed ^C, sent as a character or as telnet's interrupt process: the unfinished line
+    /// is dropped.
     Interrupt,
-    /// It wants to leave: interrupt process, end of file, or ^D on an empty line.
+    /// It wants to leave: end of file, or ^D on an empty line.
     Leave,
 }
 
@@ -74,7 +76,7 @@ impl Default for Telnet {
 
 impl Telnet {
     /// Consumes `input` up to and including the next event; `None` when all of it is consumed.
-    pub fn next(&mut self, input: &mut &[u8]) -> Option<Event<'_>> {
+    pub fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
         self.line.drain(..self.taken);
         self.taken = 0;
         while let Some((&byte, rest)) = input.split_first() {
@@ -84,7 +86,7 @@ impl Telnet {
                 ControlFlow::Break(Found::Line(len)) => {
                     self.taken = len;
                     self.credit = (self.credit + 1).min(REPLIES);
-                    return Some(Event::Line(&self.line[..len]));
+                    return Some(Event::Line);
                 }
                 ControlFlow::Break(Found::Reply(verb, option)) if self.spend() => {
                     return Some(Event::Reply([IAC, verb, option]));
@@ -101,6 +103,11 @@ impl Telnet {
             self.line = Vec::new();
         }
         None
+    }
+
+    /// The line of an [`Event::Line`], until the next call of [`next`](Self::next).
+    pub fn line(&self) -> &[u8] {
+        &self.line[..self.taken]
     }
 
     /// The line left unfinished when the client has said its last; empty when there is none.
@@ -141,7 +148,8 @@ impl Telnet {
             ERASE_LINE => self.line.clear(),
             ERASE_CHARACTER => self.erase_character(),
             ARE_YOU_THERE => return ControlFlow::Break(Found::AreYouThere),
-            INTERRUPT_PROCESS | END_OF_FILE => return ControlFlow::Break(Found::Leave),
+            INTERRUPT_PROCESS => return self.interrupt(),
+            END_OF_FILE => return ControlFlow::Break(Found::Leave),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -156,10 +164,7 @@ impl Telnet {
             0x08 | 0x7f => self.erase_character(),
             0x17 => self.erase_word(),
             0x15 => self.line.clear(),
-            0x03 => {
-                self.line.clear();
-                return ControlFlow::Break(Found::Interrupt);
-            }
+            0x03 => return self.interrupt(),
             0x04 if self.line.is_empty() => return ControlFlow::Break(Found::Leave),
             0 | 0x04 => {}
             _ => return self.text(byte),
@@ -176,6 +181,11 @@ impl Telnet {
             return ControlFlow::Continue(());
         }
         ControlFlow::Break(Found::Line(boundary(&self.line, LINE_BYTES)))
+    }
+
+    fn interrupt(&mut self) -> ControlFlow<Found> {
+        self.line.clear();
+        ControlFlow::Break(Found::Interrupt)
     }
 
     fn erase_character(&mut self) {

@@ -1,29 +1,57 @@
 //! Makes a line safe to show on anybody's terminal. No I/O, no state.
 //!
-//! What is left of any bytes is valid UTF-8 without control characters: no C0, DEL or C1, so no
-//! escape sequence, and nothing that ends a line.
+//! The alphabet of what comes out is closed, see [`is_shown`]: without ESC, C0 and C1 there is
+//! no escape sequence, without line and paragraph separators no second line, without bidi
+//! controls no text that reads other than it was written.
+
+use unicode_width::UnicodeWidthChar;
+
+/// Marks of no width on one character, at most. More of them stack over the lines above and
+/// below; no script in use needs as many.
+pub const MARKS: usize = 8;
 
 /// Appends the line to `out`: invalid UTF-8 becomes U+FFFD (one for each maximal subpart, as
-/// Unicode 3.9 recommends), TAB a space, every other control character nothing.
+/// Unicode 3.9 recommends), TAB a space, whatever is not [shown](is_shown) nothing, and so do
+/// marks beyond [`MARKS`].
 pub fn clean(line: &[u8], out: &mut String) {
+    let mut marks = 0;
     for chunk in line.utf8_chunks() {
-        out.extend(chunk.valid().chars().filter_map(shown));
+        for c in chunk.valid().chars() {
+            let c = if c == '\t' { ' ' } else { c };
+            if !is_shown(c) {
+                continue;
+            }
+            marks = if c.width() == Some(0) { marks + 1 } else { 0 };
+            if marks <= MARKS {
+                out.push(c);
+            }
+        }
         if !chunk.invalid().is_empty() {
             out.push(char::REPLACEMENT_CHARACTER);
+            marks = 0;
         }
     }
 }
 
-fn shown(c: char) -> Option<char> {
-    match c {
-        '\t' => Some(' '),
-        c if c.is_control() => None,
-        c => Some(c),
-    }
+/// False for what could do more than stand in a line: C0, DEL and C1 controls, line and
+/// paragraph separators, the bidi controls (UAX #9), interlinear annotation, and the tag
+/// characters, which hide text.
+pub fn is_shown(c: char) -> bool {
+    !matches!(c,
+        '\0'..='\u{1f}'
+        | '\u{7f}'..='\u{9f}'
+        | '\u{61c}'
+        | '\u{200e}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn cleaned(line: &[u8]) -> String {
@@ -34,7 +62,10 @@ mod tests {
 
     #[test]
     fn plain_text_of_any_script_passes() {
-        for text in ["hello, world", "žluťoučký kůň", "日本語", "🦀 é e\u{301}"] {
+        let scripts =
+            ["hello, world", "žluťoučký kůň", "日本語", "שלום", "é e\u{301}", "한국", "กำ"];
+        let emoji = ["🦀", "👩‍👩‍👧‍👦", "❤\u{fe0f}", "👍🏽", "🇨🇿"];
+        for text in scripts.into_iter().chain(emoji) {
             assert_eq!(cleaned(text.as_bytes()), text);
         }
     }
@@ -48,6 +79,7 @@ mod tests {
     #[test]
     fn tab_becomes_a_space_and_line_ends_vanish() {
         assert_eq!(cleaned(b"a\tb\r\nc\x0b\x0cd"), "a bcd");
+        assert_eq!(cleaned("a\u{2028}b\u{2029}c\u{85}d".as_bytes()), "abcd");
     }
 
     #[test]
@@ -56,11 +88,44 @@ mod tests {
         assert_eq!(cleaned(b"\x9b2J"), "\u{fffd}2J");
     }
 
-    proptest::proptest! {
+    #[test]
+    fn text_that_reads_other_than_it_is_written_loses_what_makes_it_so() {
+        assert_eq!(cleaned("a\u{202e}cba\u{2069}\u{200f}\u{61c}".as_bytes()), "acba");
+        assert_eq!(cleaned("hi\u{e0068}\u{e0069}\u{fff9}".as_bytes()), "hi");
+    }
+
+    #[test]
+    fn marks_do_not_stack_over_other_lines() {
+        let stacked = "z".to_owned() + &"\u{301}".repeat(100) + "y\u{301}";
+        assert_eq!(
+            cleaned(stacked.as_bytes()),
+            "z".to_owned() + &"\u{301}".repeat(MARKS) + "y\u{301}"
+        );
+    }
+
+    /// Lines in which every kind of troublemaker is common.
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        let known =
+            ["\u{1b}[", "\u{202e}", "\u{2028}", "\u{301}", "\u{e0041}", "\u{85}", "\t", "é"];
+        let piece = prop_oneof![
+            4 => any::<u8>().prop_map(|byte| vec![byte]),
+            2 => any::<char>().prop_map(|c| c.to_string().into_bytes()),
+            2 => prop::sample::select(known.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
+            1 => Just("\u{301}".repeat(12).into_bytes()),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::cases(100_000)))]
+
         #[test]
-        fn no_bytes_yield_a_control_character(line in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        fn any_bytes_come_out_in_the_closed_alphabet(line in line()) {
             let shown = cleaned(&line);
-            assert!(!shown.chars().any(char::is_control), "{shown:?}");
+            assert!(shown.chars().all(is_shown), "{shown:?}");
+            let marks = shown.chars().map(|c| c.width() == Some(0)).collect::<Vec<_>>();
+            assert!(!marks.windows(MARKS + 1).any(|run| run.iter().all(|mark| *mark)), "{shown:?}");
+            assert!(shown.len() <= 3 * line.len());
         }
     }
 }

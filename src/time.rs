@@ -1,6 +1,9 @@
 //! What the time server does with a connection: it sends the time, the same line to everyone at
 //! the same moment.
 
+mod cadence;
+mod options;
+
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,15 +11,16 @@ use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
-use lexopt::Parser;
+pub use options::Options;
 
-use crate::cli;
 use crate::connection::Connection;
 use crate::driver::Timer;
 use crate::figures::Reason;
-use crate::room::{LINE_BYTES, Room};
-use crate::telnet::{Event, Telnet};
+use crate::input::Input;
+use crate::room::{LINE_BYTES, Member, Room};
+use crate::telnet::Event;
 use crate::writer;
+use cadence::until_tick;
 
 /// A tick aims this much behind its boundary, so that a clock that is being slewed (at most
 /// 500 ppm, adjtime(3)) does not show the second before.
@@ -25,54 +29,6 @@ const MARGIN: Duration = Duration::from_millis(1);
 /// The longest sleep between two looks at the wall clock: in it a slewed clock errs by at most
 /// [`MARGIN`].
 const LONGEST_SLEEP: Duration = Duration::from_secs(2);
-
-/// What the time server's own options say.
-#[derive(Debug, Default)]
-pub struct Config {
-    utc: bool,
-    format: Option<String>,
-    every: Duration,
-}
-
-impl Config {
-    /// Help on the options.
-    pub const OPTIONS: &str = "  --utc              the time in UTC (local time)
-  --format STRFTIME  form of the line (RFC 3339 with offset)
-  --every SECONDS    time between two lines, on multiples of it (1)
-";
-
-    /// Reads the value of an option that is the time server's own; false when it is not.
-    ///
-    /// # Errors
-    /// One line, when the value is wrong.
-    pub fn option(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
-        match name {
-            "utc" => self.utc = true,
-            "format" => self.format = Some(cli::text(parser, name)?),
-            "every" => self.every = cli::seconds(parser, name, 1, 86_400)?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    /// The clock as configured.
-    ///
-    /// # Errors
-    /// One line, when the format is wrong.
-    pub fn clock(self) -> Result<Clock, String> {
-        let zone = if self.utc { TimeZone::UTC } else { local_zone() };
-        Clock::new(zone, self.format.as_deref(), self.every).map_err(|error| {
-            format!("--format takes strftime directives such as %H:%M:%S: {error}")
-        })
-    }
-}
-
-fn local_zone() -> TimeZone {
-    TimeZone::try_system().unwrap_or_else(|error| {
-        log::warn!("the local time zone is not known, showing UTC: {error}");
-        TimeZone::UTC
-    })
-}
 
 /// Formats the time, and holds the room in which everyone reads it.
 #[derive(Debug)]
@@ -146,6 +102,14 @@ impl Clock {
     }
 }
 
+/// The zone of this machine; UTC, with a warning in the log, when it is not known.
+pub(crate) fn local_zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or_else(|error| {
+        log::warn!("the local time zone is not known, showing UTC: {error}");
+        TimeZone::UTC
+    })
+}
+
 /// Sends the client the time until it goes: the line of this moment at once, then every tick's.
 ///
 /// A FIN does not stop the ticks, since `nc host port </dev/null` sends one and reads on; a dead
@@ -155,53 +119,29 @@ pub async fn handle(clock: Rc<Clock>, connection: Rc<Connection>) -> Reason {
     let member = Rc::new(clock.room.join());
     member.tell(clock.line() + "\r\n");
     let writer = connection.spawn(writer::pump(connection.clone(), member.clone()));
-    let reason = match until_leave(&connection, |bytes| member.tell(bytes)).await {
+    let reason = match until_leave(&connection, &member).await {
         Ok(reason) | Err(reason) => reason,
     };
     if reason == Reason::GoingDown {
         member.tell("*** the server is going down, goodbye\r\n");
     }
     member.leave();
-    if matches!(reason, Reason::Left | Reason::GoingDown) {
-        connection.finish(writer).await;
-    }
-    reason
+    connection.part(reason, writer).await
 }
 
 /// Ignores what the client sends, but for telnet's requests and its ways to leave.
-async fn until_leave(
-    connection: &Connection,
-    answer: impl Fn(&[u8]) -> bool,
-) -> Result<Reason, Reason> {
-    let mut telnet = Telnet::default();
-    loop {
-        let chunk = connection.read().await?;
-        if chunk.is_empty() {
-            return Ok(connection.ended().await);
-        }
-        let mut input = &chunk[..];
-        while let Some(event) = telnet.next(&mut input) {
-            match event {
-                Event::Leave | Event::Interrupt => return Ok(Reason::Left),
-                Event::Reply(bytes) => {
-                    let _too_many_unread = answer(&bytes);
-                }
-                Event::Line(_) | Event::AreYouThere => {}
+async fn until_leave(connection: &Rc<Connection>, member: &Member) -> Result<Reason, Reason> {
+    let mut input = Input::new(connection.clone());
+    while let Some(event) = input.next().await? {
+        match event {
+            Event::Leave | Event::Interrupt => return Ok(Reason::Left),
+            Event::Reply(bytes) => {
+                let _too_many_unread = member.tell(bytes);
             }
+            Event::Line | Event::AreYouThere => {}
         }
     }
-}
-
-/// Time until the next tick, by a wall clock that may be stepped at any moment and the time
-/// since the last tick, which may not: at least half of `every` after the last one, so that a
-/// step makes no burst, and at most one and a half, so that it makes no pause.
-fn until_tick(wall: Duration, since_last: Duration, every: Duration) -> Duration {
-    let past = Duration::from_nanos((wall.as_nanos() % every.as_nanos()) as u64);
-    let mut wait = every - past;
-    if since_last + wait < every / 2 {
-        wait += every;
-    }
-    wait.min((every * 3 / 2).saturating_sub(since_last))
+    Ok(connection.ended().await)
 }
 
 #[cfg(test)]
@@ -209,26 +149,6 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    #[test]
-    fn ticks_fall_on_the_second() {
-        assert_eq!(until_tick(ms(5_001), ms(0), SECOND), ms(999));
-        assert_eq!(until_tick(ms(5_700), ms(699), SECOND), ms(300));
-    }
-
-    #[test]
-    fn a_clock_stepped_any_way_makes_neither_burst_nor_pause() {
-        for stepped in (0..10_000).step_by(7) {
-            for since_last in (0..1_000).step_by(13) {
-                let tick = ms(since_last) + until_tick(ms(stepped), ms(since_last), SECOND);
-                assert!(tick >= SECOND / 2 && tick <= SECOND * 3 / 2, "{stepped} {since_last}");
-            }
-        }
-    }
 
     #[test]
     fn a_format_is_checked_before_anyone_reads_it() {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use smol_servers::chat::{self, Chat};
+use smol_servers::chat::{self, Options};
 use smol_servers::cli::Program;
 use smol_servers::program;
 
@@ -11,20 +11,15 @@ const CHAT: Program = Program {
     name: "chat",
     about: "what one client writes, all others read; telnet, PuTTY or nc is the client",
     port: 8002,
-    options: "",
+    options: Options::HELP,
     examples: "  chat                            then, in two terminals: telnet localhost 8002\n  \
                chat --listen 0.0.0.0:8002      open to the network\n  \
                chat --listen 0.0.0.0 --max-per-ip 8\n",
 };
 
 fn main() -> ExitCode {
-    program::main(
-        &CHAT,
-        (),
-        |_, _, _| Ok(false),
-        |_, _| {
-            let chat = Rc::new(Chat::default());
-            Ok(move |connection| chat::handle(chat.clone(), connection))
-        },
-    )
+    program::main(&CHAT, Options::default(), Options::read, |options, _| {
+        let chat = Rc::new(options.chat()?);
+        Ok(move |connection| chat::handle(chat.clone(), connection))
+    })
 }

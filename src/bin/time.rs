@@ -5,21 +5,21 @@ use std::rc::Rc;
 
 use smol_servers::cli::Program;
 use smol_servers::program;
-use smol_servers::time::{self, Config};
+use smol_servers::time::{self, Options};
 
 const TIME: Program = Program {
     name: "time",
     about: "sends the time to every connected client, once a second",
     port: 8001,
-    options: Config::OPTIONS,
+    options: Options::HELP,
     examples: "  time                            then: nc localhost 8001\n  \
                time --utc --every 60           UTC, on every full minute\n  \
                time --format '%A, %H:%M'       strftime directives\n",
 };
 
 fn main() -> ExitCode {
-    program::main(&TIME, Config::default(), Config::option, |config, executor| {
-        let clock = Rc::new(config.clock()?);
+    program::main(&TIME, Options::default(), Options::read, |options, executor| {
+        let clock = Rc::new(options.clock()?);
         let ticker = clock.clone();
         executor.spawn(async move { ticker.run().await }).detach();
         Ok(move |connection| time::handle(clock.clone(), connection))

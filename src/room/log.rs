@@ -76,20 +76,28 @@ impl Log {
         self.entries[(number - self.first) as usize].author
     }
 
+    /// Bytes kept of line `number` and all behind it.
+    pub(super) fn bytes_from(&self, number: u64) -> usize {
+        self.bytes.len() - self.start(number.max(self.first))
+    }
+
     /// Line `number`, which the log must hold; in two parts where the ring wraps.
     pub(super) fn line(&self, number: u64) -> (&[u8], &[u8]) {
-        let index = (number - self.first) as usize;
-        let start = match index {
-            0 => 0,
-            _ => (self.entries[index - 1].end - self.dropped_bytes) as usize,
-        };
-        let end = (self.entries[index].end - self.dropped_bytes) as usize;
+        let (start, end) = (self.start(number), self.start(number + 1));
         let (front, back) = self.bytes.as_slices();
         let split = front.len();
         (
             &front[start.min(split)..end.min(split)],
             &back[start.saturating_sub(split)..end.saturating_sub(split)],
         )
+    }
+
+    /// Where line `number` begins in the ring; the end of the ring for the next line.
+    fn start(&self, number: u64) -> usize {
+        match (number - self.first) as usize {
+            0 => 0,
+            index => (self.entries[index - 1].end - self.dropped_bytes) as usize,
+        }
     }
 
     fn cost(&self) -> usize {

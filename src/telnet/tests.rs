@@ -9,7 +9,7 @@ fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     for mut piece in pieces {
         while let Some(event) = telnet.next(&mut piece) {
             found.push(match event {
-                Event::Line(line) => format!("line {}", line.escape_ascii()),
+                Event::Line => format!("line {}", telnet.line().escape_ascii()),
                 Event::Reply(bytes) => format!("reply {bytes:02x?}"),
                 other => format!("{other:?}"),
             });
@@ -38,7 +38,6 @@ fn erasing_takes_a_character_a_word_or_the_line() {
     assert_eq!(lines(b"ab\xff\xf7c\n"), ["ac"]);
     assert_eq!(lines(b"one two  \x17three\n"), ["one three"]);
     assert_eq!(lines(b"one\x15two\n"), ["two"]);
-    assert_eq!(lines(b"one\x03two\n"), ["Interrupt", "two"]);
     assert_eq!(lines(b"one\xff\xf8two\n"), ["two"]);
     assert_eq!(lines(b"\x08\x7f\x17\x15x\n"), ["x"]);
 }
@@ -58,10 +57,17 @@ fn suboptions_are_skipped_whatever_they_hold() {
 
 #[test]
 fn leaving_is_understood_in_every_dialect() {
-    for bytes in [&b"\xff\xf4"[..], b"\xff\xec", b"\x04", b"x\n\x04"] {
+    for bytes in [&b"\xff\xec"[..], b"\x04", b"x\n\x04"] {
         assert_eq!(lines(bytes).last().map(String::as_str), Some("Leave"), "{bytes:?}");
     }
     assert_eq!(lines(b"x\x04y\n"), ["xy"], "^D within a line is not leaving");
+}
+
+#[test]
+fn interrupting_drops_the_unfinished_line_in_every_dialect() {
+    assert_eq!(lines(b"one\x03two\n"), ["Interrupt", "two"]);
+    let telnets = lines(b"one\xff\xf4\xff\xfd\x06two\n");
+    assert_eq!(telnets, ["Interrupt", "reply [ff, fb, 06]", "two"]);
 }
 
 #[test]
@@ -110,9 +116,9 @@ fn a_long_line_is_split_at_a_character_and_loses_nothing() {
         let mut input = bytes.as_bytes();
         let mut joined = String::new();
         while let Some(event) = telnet.next(&mut input) {
-            let Event::Line(line) = event else { panic!("{event:?}") };
-            assert!(line.len() <= LINE_BYTES);
-            joined += std::str::from_utf8(line).expect("split inside a character");
+            assert_eq!(event, Event::Line);
+            assert!(telnet.line().len() <= LINE_BYTES);
+            joined += std::str::from_utf8(telnet.line()).expect("split inside a character");
         }
         assert_eq!(joined, text);
     }
@@ -134,7 +140,7 @@ fn telnet_bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(100_000)))]
 
     #[test]
     fn splitting_never_changes_the_events(bytes in telnet_bytes(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8)) {

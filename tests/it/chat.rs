@@ -315,7 +315,7 @@ fn comings_and_goings_in_a_crowd_are_summed_up() {
 
 #[test]
 fn one_who_floods_the_chat_keeps_nobody_waiting_at_the_door() {
-    let server = Server::start("chat", &[]);
+    let server = Server::start("chat", &["--rate", "0"]);
     let flooder = server.client();
     let mut writer = flooder.socket().try_clone().expect("a socket");
     let lines = "flood\r\n".repeat(10_000);
@@ -333,7 +333,7 @@ fn one_who_floods_the_chat_keeps_nobody_waiting_at_the_door() {
 #[test]
 fn a_crowd_that_speaks_at_full_speed_is_heard_in_full_by_one_who_reads() {
     const LINES: usize = 2000;
-    let server = Server::start("chat", &[]);
+    let server = Server::start("chat", &["--rate", "0"]);
     let mut listener = server.guest(&mut []);
     let mut speakers: Vec<Client> = (0..4).map(|_| server.guest(&mut [])).collect();
     for speaker in &mut speakers {

@@ -13,11 +13,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::harness::{PATIENCE, Server};
+use crate::harness::{PATIENCE, Server, is_missing};
 
 #[test]
 fn telnet_nc_and_putty_talk_to_each_other() {
-    if missing(&["telnet", "nc", "plink"]) {
+    if is_missing(&["telnet", "nc", "plink"]) {
         return;
     }
     let server = Server::start("chat", &[]);
@@ -44,47 +44,129 @@ fn telnet_nc_and_putty_talk_to_each_other() {
     }
 }
 
-#[test]
-fn a_line_edited_at_the_terminal_arrives_as_it_was_meant() {
-    if missing(&["telnet", "nc"]) {
+/// What a person does with a client, and what the others then read.
+struct Habits {
+    /// Deletes the character before the cursor.
+    erase: &'static str,
+    /// What ^C is in it: a way to leave, or to give up the line.
+    interrupt_leaves: bool,
+    /// Keys that leave, and what the client itself shows upon them.
+    leave: &'static [(&'static str, &'static str)],
+}
+
+const TELNET: Habits = Habits {
+    erase: "\x7f",
+    interrupt_leaves: false,
+    leave: &[("\x1d", "telnet>"), ("quit\n", "")],
+};
+
+/// nc and all that read the terminal in its line mode: ^C ends them, ^D on an empty line.
+const PLAIN: Habits = Habits { erase: "\x7f", interrupt_leaves: true, leave: &[("\x03", "")] };
+
+/// Joins, speaks, erases, presses ^C, and leaves.
+#[track_caller]
+fn takes_part(client: &str, options: &[&str], habits: &Habits) {
+    if is_missing(&[client]) {
         return;
     }
-    let server = Server::start("chat", &[]);
+    let server = Server::start("chat", &["--history", "0"]);
     let port = server.address.port().to_string();
-    let mut telnet = Terminal::run("telnet", &["127.0.0.1", &port]);
-    telnet.shows("guest1");
-    let mut nc = Terminal::run("nc", &["127.0.0.1", &port]);
-    nc.shows("guest2");
-    telnet.types("helto\x7f\x7flo\n");
-    nc.shows("<guest1> hello\r");
+    let arguments: Vec<&str> =
+        options.iter().map(|option| if *option == "PORT" { &port } else { *option }).collect();
+    let mut watcher = server.guest(&mut []);
+    let mut terminal = Terminal::run(client, &arguments);
+    terminal.shows("*** welcome, you are guest2. 1 other here: guest1");
+    watcher.expect("*** guest2 joined (2 here)");
+
+    terminal.types("příliš žluťoučký\n");
+    watcher.expect("<guest2> příliš žluťoučký");
+    watcher.send("hello\r\n");
+    terminal.shows("<guest1> hello");
+    terminal.types(&format!("helto{0}{0}lo\n", habits.erase));
+    watcher.expect("<guest2> hello");
+
+    if !habits.interrupt_leaves {
+        terminal.types("\x03");
+        terminal.shows("^C again to leave");
+        watcher.send("still with us?\r\n");
+        terminal.shows("<guest1> still with us?");
+        terminal.types("yes\n");
+        watcher.expect("<guest2> yes");
+    }
+    for (keys, shown) in habits.leave {
+        terminal.types(keys);
+        terminal.shows(shown);
+    }
+    watcher.expect("*** guest2 left (left)");
 }
 
 #[test]
-fn ending_the_client_is_leaving() {
-    if missing(&["telnet"]) {
+fn telnet_takes_part() {
+    takes_part("telnet", &["127.0.0.1", "PORT"], &TELNET);
+}
+
+#[test]
+fn interrupting_twice_in_telnet_is_leaving() {
+    if is_missing(&["telnet"]) {
         return;
     }
     let server = Server::start("chat", &[]);
     let port = server.address.port().to_string();
     let mut watcher = server.guest(&mut []);
     let mut telnet = Terminal::run("telnet", &["127.0.0.1", &port]);
-    telnet.shows("guest2");
     watcher.expect("*** guest2 joined (2 here)");
-    telnet.types("\x1d");
-    telnet.shows("telnet>");
-    telnet.types("quit\n");
+    telnet.shows("1 other here: guest1");
+    telnet.types("\x03");
+    telnet.shows("^C again to leave");
+    telnet.types("\x03");
     watcher.expect("*** guest2 left (left)");
 }
 
-fn missing(clients: &[&str]) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    clients.iter().any(|client| {
-        let found = std::env::split_paths(&path).any(|folder| folder.join(client).exists());
-        if !found {
-            eprintln!("left out: {client} is not installed");
-        }
-        !found
-    })
+#[test]
+fn putty_telnet_takes_part() {
+    takes_part("plink", &["-telnet", "-P", "PORT", "127.0.0.1"], &PLAIN);
+}
+
+#[test]
+fn putty_raw_takes_part() {
+    takes_part("plink", &["-raw", "-P", "PORT", "127.0.0.1"], &PLAIN);
+}
+
+#[test]
+fn nc_takes_part() {
+    takes_part("nc", &["127.0.0.1", "PORT"], &PLAIN);
+}
+
+#[test]
+fn ncat_takes_part() {
+    let habits = Habits { leave: &[("\x04", "")], ..PLAIN };
+    takes_part("ncat", &["127.0.0.1", "PORT"], &habits);
+}
+
+#[test]
+fn busybox_telnet_takes_part() {
+    // Its ^C opens a menu, in which e is the end.
+    let habits = Habits { leave: &[("\x03", "exit telnet"), ("e\n", "")], ..PLAIN };
+    takes_part("busybox", &["telnet", "127.0.0.1", "PORT"], &habits);
+}
+
+/// Its documentation: every key is a segment of its own, Enter is CR LF, erase is 08, ^C is 03.
+#[test]
+fn windows_telnet_as_documented_takes_part() {
+    let server = Server::start("chat", &[]);
+    let mut watcher = server.guest(&mut []);
+    let mut windows = server.guest(&mut [&mut watcher]);
+    for key in b"helto\x08\x08lo\r\n" {
+        windows.send([*key]);
+    }
+    watcher.expect("<guest2> hello");
+    for key in b"never mind\x03all of this\r\n" {
+        windows.send([*key]);
+    }
+    watcher.expect("<guest2> all of this");
+    windows.expect("*** ^C again to leave");
+    windows.send([0x04]);
+    watcher.expect("*** guest2 left (left)");
 }
 
 /// A client at its own pseudo-terminal; ended when dropped.
@@ -128,6 +210,9 @@ impl Terminal {
     /// Waits until `text` is shown, after what was shown before.
     #[track_caller]
     fn shows(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         let deadline = Instant::now() + PATIENCE;
         let mut bytes = [0; 4096];
         loop {

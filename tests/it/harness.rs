@@ -101,3 +101,15 @@ pub(crate) fn listen(limits: &Limits) -> (Listener, SocketAddr) {
     let address = listener.addresses()[0];
     (listener, address)
 }
+
+/// Says so and returns true when one of the programs is not installed.
+pub(crate) fn is_missing(programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    programs.iter().any(|program| {
+        let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+        if !found {
+            eprintln!("left out: {program} is not installed");
+        }
+        !found
+    })
+}

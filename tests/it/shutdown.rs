@@ -123,7 +123,7 @@ fn sigusr1_prints_one_line_of_right_figures() {
         figures,
         format!(
             "chat: figures clients=1 accepted=2 lines_in=1 lines_out=3 bytes_in=7 \
-             bytes_out={read} missed=0 refused=1 left=1 lost=0 stalled=0 going_down=0 failed=0"
+             bytes_out={read} missed=0 refused=1 left=1 lost=0 stalled=0 going_down=0 strangers=0 failed=0"
         )
     );
     assert!(uptime.parse::<u64>().expect("seconds") < 60);

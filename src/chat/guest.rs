@@ -1,0 +1,241 @@
+//! One client in the chat: comes in, speaks, goes.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use futures_lite::future::or;
+use jiff::Timestamp;
+
+use super::names::Names;
+use super::{Chat, farewell};
+use crate::connection::Connection;
+use crate::driver::Timer;
+use crate::figures::Reason;
+use crate::input::Input;
+use crate::pace::Spent;
+use crate::presence::{SUMMARY, Telling};
+use crate::room::Member;
+use crate::telnet::Event;
+use crate::{text, writer};
+
+/// Time for choosing a name; who takes longer comes in as the guest it is.
+const ASK: Duration = Duration::from_secs(60);
+
+/// Pause of a client that speaks while it leaves half the log unread, before it is looked at
+/// again.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
+
+/// A client in the chat; dropped, it has left, and the others know.
+pub(super) struct Guest {
+    chat: Rc<Chat>,
+    connection: Rc<Connection>,
+    member: Rc<Member>,
+    number: u64,
+    name: Rc<str>,
+    /// Why it goes, once it does.
+    reason: Cell<Reason>,
+}
+
+impl Guest {
+    /// Brings the client in, asked for its name first if the chat asks.
+    pub(super) async fn enter(
+        chat: Rc<Chat>,
+        connection: Rc<Connection>,
+        input: &mut Input,
+    ) -> Result<Guest, Reason> {
+        let number = chat.names.borrow_mut().arrive();
+        let mut name = Names::guest(number);
+        if chat.config.ask_names {
+            let late = async {
+                Timer::after(ASK).await;
+                Ok(None)
+            };
+            let chosen = Box::pin(or(ask(&chat, &connection, input, &name), late)).await?;
+            name = chosen.unwrap_or(name);
+        }
+        let name: Rc<str> = name.into();
+        connection.set_label(name.clone());
+        log::info!(peer:% = connection.peer(), name = &*name; "joined");
+        let here = chat.room.len() + 1;
+        let telling = chat.presence.borrow_mut().join(here, Instant::now());
+        announce(&chat, &connection, telling, || format!("*** {name} joined ({here} here)"));
+        let member = Rc::new(chat.room.join());
+        Ok(Guest { chat, connection, member, number, name, reason: Cell::new(Reason::Failed) })
+    }
+
+    /// What writes to the client: welcome, message of the day, history, then the talk. It must
+    /// be made before the guest says anything.
+    pub(super) fn writer(&self) -> impl Future<Output = Result<(), Reason>> + 'static {
+        let (chat, connection) = (self.chat.clone(), self.connection.clone());
+        let member = self.member.clone();
+        let welcome = chat.names.borrow().welcome(&self.name);
+        chat.names.borrow_mut().enter(self.number, self.name.clone());
+        let (past, lines) = chat.room.look_back(chat.config.history);
+        // In a box: it is over soon, and every client holds this future.
+        let greeting = Box::pin(greet(chat, connection.clone(), welcome, past, lines));
+        async move {
+            greeting.await?;
+            writer::pump(connection, member).await
+        }
+    }
+
+    /// Relays the client's lines until its end; the reason is one either way.
+    pub(super) async fn listen(&self, input: &mut Input) -> Result<Reason, Reason> {
+        let mut spent = Spent::default();
+        let (mut interrupts, mut hint_due) = (0, false);
+        while let Some(event) = input.next().await? {
+            match event {
+                Event::Line => {
+                    interrupts = 0;
+                    self.say(input.line());
+                    let length = input.line().len();
+                    let pause = spent.line(self.chat.config.pace, length, Instant::now());
+                    if !pause.is_zero() || self.is_far_behind() {
+                        Box::pin(self.hold_back(input, pause)).await?;
+                    }
+                }
+                Event::Reply(bytes) => self.answer(&bytes),
+                Event::AreYouThere => self.answer(b"*** yes, still here\r\n"),
+                Event::Interrupt if interrupts > 0 => return Ok(Reason::Left),
+                Event::Interrupt => (interrupts, hint_due) = (1, true),
+                Event::Leave => return Ok(Reason::Left),
+            }
+            // Telnet throws away what it reads between its ^C and the answer to the timing mark
+            // that comes right behind, so the hint waits for that.
+            if hint_due && input.is_drained() {
+                hint_due = false;
+                self.answer(b"*** ^C again to leave\r\n");
+            }
+        }
+        self.say(input.unfinished());
+        Ok(Reason::Left)
+    }
+
+    /// Goes: from here on nothing new reaches the client but its farewell.
+    pub(super) fn leave(self, reason: Reason) {
+        if let Some(farewell) = farewell(reason) {
+            self.answer(farewell.as_bytes());
+        }
+        self.reason.set(reason);
+    }
+
+    /// Publishes a line of the client, if anything of it can be shown.
+    fn say(&self, line: &[u8]) {
+        let mut said = String::new();
+        if let Some(zone) = &self.chat.config.timestamps {
+            said = Timestamp::now().to_zoned(zone.clone()).strftime("%H:%M ").to_string();
+        }
+        said.extend(["<", &self.name, "> "]);
+        let prefix = said.len();
+        text::clean(line, &mut said);
+        if said.len() > prefix {
+            self.connection.figures().lines_in.add(1);
+            self.member.publish(said);
+        }
+    }
+
+    /// Does not read the client for as long as its pace says, nor while it leaves half of the
+    /// log unread: one that only writes would otherwise push out what others still have to read.
+    async fn hold_back(&self, input: &mut Input, pause: Duration) -> Result<(), Reason> {
+        input.pause(pause).await?;
+        while self.is_far_behind() {
+            input.pause(BACKLOG_PAUSE).await?;
+        }
+        Ok(())
+    }
+
+    fn is_far_behind(&self) -> bool {
+        self.member.backlog() > self.chat.config.log_bytes / 2
+    }
+
+    /// One that does not even read the answers to its own requests loses them.
+    fn answer(&self, bytes: &[u8]) {
+        let _too_many_unread = self.member.tell(bytes);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.chat.names.borrow_mut().leave(self.number);
+        self.member.leave();
+        let reason = self.reason.get();
+        if reason != Reason::GoingDown {
+            let here = self.chat.room.len();
+            let telling = self.chat.presence.borrow_mut().leave(here, Instant::now());
+            let single = || format!("*** {} left ({reason})", self.name);
+            announce(&self.chat, &self.connection, telling, single);
+        }
+    }
+}
+
+async fn greet(
+    chat: Rc<Chat>,
+    connection: Rc<Connection>,
+    welcome: String,
+    past: Member,
+    lines: usize,
+) -> Result<(), Reason> {
+    connection.write_all(welcome.as_bytes()).await?;
+    if let Some(motd) = &chat.config.motd {
+        connection.write_all(motd).await?;
+    }
+    if lines > 0 {
+        let s = if lines == 1 { "line" } else { "lines" };
+        connection.write_all(format!("*** the last {lines} {s}:\r\n").as_bytes()).await?;
+        writer::pump(connection.clone(), Rc::new(past)).await?;
+        connection.write_all(b"*** now:\r\n").await?;
+    }
+    Ok(())
+}
+
+/// Asks for a name until one will do; `None` where the client keeps the one it has.
+async fn ask(
+    chat: &Chat,
+    connection: &Connection,
+    input: &mut Input,
+    name: &str,
+) -> Result<Option<String>, Reason> {
+    let question = format!("*** what name shall the others read? Enter keeps {name}\r\n");
+    connection.write_all(question.as_bytes()).await?;
+    while let Some(event) = input.next().await? {
+        match event {
+            Event::Line => {
+                let line = String::from_utf8_lossy(input.line());
+                let wanted = line.trim();
+                if wanted.is_empty() {
+                    return Ok(None);
+                }
+                let checked = chat.names.borrow().check(wanted);
+                let Err(why) = checked else { return Ok(Some(wanted.to_owned())) };
+                connection.write_all(format!("*** {why}\r\n").as_bytes()).await?;
+            }
+            Event::Reply(bytes) => connection.write_all(&bytes).await?,
+            Event::AreYouThere => connection.write_all(question.as_bytes()).await?,
+            Event::Interrupt | Event::Leave => return Err(Reason::Left),
+        }
+    }
+    Err(Reason::Left)
+}
+
+fn announce(
+    chat: &Rc<Chat>,
+    connection: &Connection,
+    telling: Telling,
+    single: impl FnOnce() -> String,
+) {
+    match telling {
+        Telling::Single => chat.room.publish(single()),
+        Telling::Counted => {}
+        Telling::Begun => {
+            let chat = chat.clone();
+            let summary = async move {
+                Timer::after(SUMMARY).await;
+                let summary = chat.presence.borrow_mut().summary(chat.room.len());
+                summary.inspect(|line| chat.room.publish(line));
+            };
+            connection.spawn(summary).detach();
+        }
+    }
+}

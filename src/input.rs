@@ -1,0 +1,103 @@
+//! What a client does, one event after another: its connection's bytes through the telnet
+//! machine. The reading side of chat and time.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_lite::future::{or, yield_now};
+
+use crate::connection::{Chunk, Connection};
+use crate::driver::Timer;
+use crate::figures::Reason;
+use crate::limits::TURN;
+use crate::opening::Opening;
+use crate::telnet::{Event, Telnet};
+
+/// A client's events. While it waits for bytes it holds none.
+#[derive(Debug)]
+pub struct Input {
+    connection: Rc<Connection>,
+    telnet: Telnet,
+    opening: Opening,
+    /// Bytes read and not looked at yet, from `at` on.
+    chunk: Option<Chunk>,
+    at: usize,
+    events: usize,
+}
+
+impl Input {
+    /// Nothing is read before the first [`next`](Self::next).
+    pub fn new(connection: Rc<Connection>) -> Input {
+        Input {
+            connection,
+            telnet: Telnet::default(),
+            opening: Opening::default(),
+            chunk: None,
+            at: 0,
+            events: 0,
+        }
+    }
+
+    /// The next event; `None` at the client's FIN. Others have their turn after [`TURN`] events.
+    ///
+    /// # Errors
+    /// Why the connection is over, as [`Connection::read`]; [`Reason::Stranger`] when its first
+    /// bytes are another protocol's.
+    pub async fn next(&mut self) -> Result<Option<Event>, Reason> {
+        loop {
+            if let Some(chunk) = &self.chunk {
+                let mut rest = &chunk[self.at..];
+                let event = self.telnet.next(&mut rest);
+                self.at = chunk.len() - rest.len();
+                if event.is_some() {
+                    self.events += 1;
+                    if self.events % TURN == 0 {
+                        yield_now().await;
+                    }
+                    return Ok(event);
+                }
+                self.chunk = None;
+            }
+            let chunk = self.connection.read().await?;
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            if self.opening.is_foreign(&chunk) {
+                return Err(Reason::Stranger);
+            }
+            self.chunk = Some(chunk);
+            self.at = 0;
+        }
+    }
+
+    /// The line of the last [`Event::Line`].
+    pub fn line(&self) -> &[u8] {
+        self.telnet.line()
+    }
+
+    /// The line begun and not ended.
+    pub fn unfinished(&self) -> &[u8] {
+        self.telnet.unfinished()
+    }
+
+    /// True when everything that was read has been looked at.
+    pub fn is_drained(&self) -> bool {
+        self.chunk.as_ref().is_none_or(|chunk| self.at == chunk.len())
+    }
+
+    /// Reads nothing for so long; of what is read already it keeps an exact copy.
+    ///
+    /// # Errors
+    /// Why the connection is over, if it ends meanwhile.
+    pub async fn pause(&mut self, time: Duration) -> Result<(), Reason> {
+        if let Some(chunk) = &mut self.chunk {
+            chunk.keep_from(self.at);
+            self.at = 0;
+        }
+        let resumed = async {
+            Timer::after(time).await;
+            Ok(())
+        };
+        or(async { Err(self.connection.ended().await) }, resumed).await
+    }
+}

@@ -1,0 +1,128 @@
+//! How fast one client may speak. No I/O, no clock but the one it is handed.
+//!
+//! Over its pace a client is simply not read for a while: nothing of what it sent is lost, TCP
+//! holds it back, and nobody is thrown out for a paste.
+
+use std::time::{Duration, Instant};
+
+/// Bytes a client may send at once.
+pub const BURST_BYTES: u32 = 1024 * 1024;
+
+/// Bytes a second it may send from then on.
+pub const BYTES_PER_SECOND: u32 = 64 * 1024;
+
+/// The pace that all clients of a chat are held to.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Lines a second; 0 is no limit on lines nor bytes.
+    pub rate: u32,
+    /// Lines at once; 0 is no limit on lines nor bytes.
+    pub burst: u32,
+}
+
+impl Default for Pace {
+    /// No person and no paste by hand ever feels it.
+    fn default() -> Self {
+        Pace { rate: 100, burst: 1000 }
+    }
+}
+
+/// What one client has used of its [`Pace`]: two token buckets.
+#[derive(Debug, Default)]
+pub struct Spent {
+    lines: Bucket,
+    bytes: Bucket,
+}
+
+impl Spent {
+    /// Counts one line with its bytes; returns how long the client is not to be read.
+    pub fn line(&mut self, pace: Pace, bytes: usize, now: Instant) -> Duration {
+        if pace.rate == 0 || pace.burst == 0 {
+            return Duration::ZERO;
+        }
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let lines = self.lines.spend(1, pace.rate, pace.burst, now);
+        lines.max(self.bytes.spend(bytes, BYTES_PER_SECOND, BURST_BYTES, now))
+    }
+}
+
+/// A token bucket, kept as the moment at which it will be full again.
+#[derive(Debug, Default)]
+struct Bucket {
+    full_at: Option<Instant>,
+}
+
+impl Bucket {
+    fn spend(&mut self, tokens: u32, rate: u32, burst: u32, now: Instant) -> Duration {
+        let earned_in = |tokens: u32| Duration::from_secs(1) * tokens / rate;
+        let full_at = self.full_at.map_or(now, |at| at.max(now)) + earned_in(tokens);
+        self.full_at = Some(full_at);
+        full_at.duration_since(now).saturating_sub(earned_in(burst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_burst_is_free_and_then_lines_come_at_the_rate() {
+        let (pace, now, mut spent) = (Pace::default(), Instant::now(), Spent::default());
+        for _ in 0..pace.burst {
+            assert_eq!(spent.line(pace, 10, now), Duration::ZERO);
+        }
+        assert_eq!(spent.line(pace, 10, now), Duration::from_millis(10));
+        let later = now + Duration::from_millis(10);
+        assert_eq!(spent.line(pace, 10, later), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn silence_earns_the_burst_again() {
+        let (pace, now, mut spent) = (Pace::default(), Instant::now(), Spent::default());
+        for _ in 0..pace.burst {
+            spent.line(pace, 10, now);
+        }
+        let later = now + Duration::from_secs(10);
+        for _ in 0..pace.burst {
+            assert_eq!(spent.line(pace, 10, later), Duration::ZERO);
+        }
+        assert!(spent.line(pace, 10, later) > Duration::ZERO);
+    }
+
+    #[test]
+    fn long_lines_are_paced_by_their_bytes() {
+        let (pace, now, mut spent) =
+            (Pace { rate: 1000, burst: 100_000 }, Instant::now(), Spent::default());
+        for _ in 0..1024 {
+            assert_eq!(spent.line(pace, 1024, now), Duration::ZERO);
+        }
+        assert_eq!(spent.line(pace, 64 * 1024, now), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn zero_is_off() {
+        for pace in [Pace { rate: 0, burst: 9 }, Pace { rate: 9, burst: 0 }] {
+            let (now, mut spent) = (Instant::now(), Spent::default());
+            assert!((0..100_000).all(|_| spent.line(pace, 1000, now).is_zero()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_who_waits_as_told_never_exceeds_burst_plus_rate(
+            rate in 1..1000u32,
+            burst in 1..100u32,
+            gaps in prop::collection::vec(0..50u64, 1..300),
+        ) {
+            let (pace, start, mut spent) = (Pace { rate, burst }, Instant::now(), Spent::default());
+            let mut now = start;
+            for (sent, gap) in gaps.into_iter().enumerate() {
+                let allowed = f64::from(burst) + f64::from(rate) * now.duration_since(start).as_secs_f64();
+                assert!(sent as f64 <= allowed + 1.0, "{sent} of {allowed}");
+                now += spent.line(pace, 1, now) + Duration::from_millis(gap);
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The time program's own options.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use lexopt::Parser;
+
+use super::{Clock, local_zone};
+use crate::cli;
+
+/// What the options say.
+#[derive(Debug, Default)]
+pub struct Options {
+    utc: bool,
+    format: Option<String>,
+    every: Duration,
+}
+
+impl Options {
+    /// Help on the options.
+    pub const HELP: &str = "  --utc              the time in UTC (local time)
+  --format STRFTIME  form of the line (RFC 3339 with offset)
+  --every SECONDS    time between two lines, on multiples of it (1)
+";
+
+    /// Reads the value of an option that is the time server's own; false when it is not.
+    ///
+    /// # Errors
+    /// One line, when the value is wrong.
+    pub fn read(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
+        match name {
+            "utc" => self.utc = true,
+            "format" => {
+                let format = cli::text(parser, name)?;
+                Clock::new(TimeZone::UTC, Some(&format), Duration::ZERO).map_err(|error| {
+                    format!("--format takes strftime directives such as %H:%M:%S: {error}")
+                })?;
+                self.format = Some(format);
+            }
+            "every" => self.every = cli::seconds(parser, name, 1, 86_400)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The clock as the options want it.
+    ///
+    /// # Errors
+    /// One line, when the format cannot be used after all.
+    pub fn clock(self) -> Result<Clock, String> {
+        let zone = if self.utc { TimeZone::UTC } else { local_zone() };
+        Clock::new(zone, self.format.as_deref(), self.every)
+    }
+}
