@@ -16,7 +16,7 @@ use crate::cli::{self, Command, Options, Program};
 use crate::connection::Connection;
 use crate::driver::block_on;
 use crate::figures::{Figures, Reason};
-use crate::limits::raise_descriptor_limit;
+use crate::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit, widen_descriptor_table};
 use crate::listener::Listener;
 use crate::shutdown::{self, Trigger};
 use crate::{log as stderr_log, server};
@@ -49,6 +49,8 @@ where
         Ok(Command::Print(text)) => return print(&text),
         Err(error) => return usage(program, &error),
     };
+    let clients = options.limits.max_clients as u64;
+    widen_descriptor_table(clients.saturating_add(RESERVED_DESCRIPTORS));
     stderr_log::start(program.name, options.log, options.quiet);
     let executor = Executor::default();
     let handler = match handler(config, &executor) {

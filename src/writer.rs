@@ -6,6 +6,7 @@ use futures_lite::future::yield_now;
 
 use crate::connection::Connection;
 use crate::figures::Reason;
+use crate::limits::TURN;
 use crate::room::{Member, Taken};
 
 /// Writes what the member is due until it has left and taken all of it.
@@ -24,7 +25,9 @@ pub async fn pump(connection: Rc<Connection>, member: Rc<Member>) -> Result<(), 
             Taken::Some { lines, missed } => {
                 connection.figures().lines_out.add(lines);
                 connection.add_missed(missed);
-                yield_now().await;
+                if lines >= TURN as u64 {
+                    yield_now().await;
+                }
             }
             Taken::Nothing => member.rung().await,
             Taken::End => return Ok(()),
