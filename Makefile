@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 
 SECONDS ?= 60
 
-.PHONY: all check test fuzz bench fmt lint doc install clients
+.PHONY: all check test test-smol-reactor fuzz bench fmt lint doc install clients
 
 all:
 	$(CARGO) build --release
@@ -12,6 +12,9 @@ check: fmt lint doc test
 
 test: clients
 	$(CARGO) test --locked
+
+test-smol-reactor: clients
+	$(CARGO) test --locked --features smol-reactor --lib --tests
 
 fuzz:
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
@@ -26,6 +29,7 @@ fmt:
 
 lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --lib --bins --tests --features smol-reactor -- -D warnings
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps

@@ -6,8 +6,9 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use smol::{LocalExecutor, Timer};
+use smol::LocalExecutor;
 use smol_servers::chat::{self, Chat};
+use smol_servers::driver::{Timer, block_on};
 use smol_servers::limits::Limits;
 use smol_servers::listener::Listener;
 use smol_servers::room::Room;
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listening = executor.spawn(listen(chat.room().clone(), trigger));
 
     let handler = move |client| chat::handle(chat.clone(), client);
-    smol::block_on(executor.run(async {
+    block_on(executor.run(async {
         server::serve(&executor, listener, &limits, stop, handler).await?;
         listening.await;
         Ok(())

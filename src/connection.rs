@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::rc::Rc;
@@ -57,7 +57,7 @@ impl Connection {
         peer: SocketAddr,
     ) -> io::Result<Connection> {
         Ok(Connection {
-            socket: Async::new_nonblocking(stream)?,
+            socket: Async::new(stream)?,
             shared,
             peer,
             opened: Instant::now(),
@@ -94,30 +94,14 @@ impl Connection {
 
     /// Waits for bytes and returns at most [`CHUNK_BYTES`] of them; empty at the client's FIN.
     ///
-    /// It goes through the reactor before each read, so a client that always has data ready
-    /// takes turns with the others. One task at a time may read.
+    /// A client that always has data ready takes turns with the others: after a full chunk its
+    /// task yields. One task at a time may read.
     ///
     /// # Errors
     /// Why the connection is over: lost, or [ended](Self::end) by another task or by the stop.
     pub async fn read(&self) -> Result<Chunk, Reason> {
-        loop {
-            poll_fn(|cx| match self.poll_ended(cx) {
-                Poll::Ready(reason) => Poll::Ready(Err(reason)),
-                Poll::Pending => self.socket.poll_readable(cx).map_err(|_| Reason::Lost),
-            })
-            .await?;
-            let mut chunk = self.chunk();
-            match self.socket.get_ref().read(&mut chunk.bytes) {
-                Ok(n) => {
-                    self.input_over.set(n == 0);
-                    self.count_in(n);
-                    chunk.filled = n;
-                    return Ok(chunk);
-                }
-                Err(error) if is_transient(&error) => {}
-                Err(_) => return Err(Reason::Lost),
-            }
-        }
+        let ended = |cx: &mut Context<'_>| self.poll_ended(cx).map(Err);
+        self.receive(ended).await
     }
 
     /// Writes what the kernel takes now. MUST NOT wait.
@@ -128,7 +112,7 @@ impl Connection {
         if self.full.get() {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let n = self.socket.get_ref().write(bytes)?;
+        let n = self.socket.write(bytes)?;
         self.full.set(n < bytes.len());
         self.bytes_out.set(self.bytes_out.get() + n as u64);
         self.shared.figures.bytes_out.add(n as u64);
@@ -207,8 +191,7 @@ impl Connection {
             flush.await?;
             self.socket.get_ref().shutdown(Shutdown::Write).map_err(|_| Reason::Lost)?;
             while !self.input_over.get() {
-                poll_fn(|cx| self.socket.poll_readable(cx)).await.map_err(|_| Reason::Lost)?;
-                self.discard()?;
+                self.receive(|_| Poll::Pending).await?;
             }
             Ok(())
         };
@@ -285,16 +268,31 @@ impl Connection {
         result.map_err(|_| self.end(Reason::Lost))
     }
 
-    fn discard(&self) -> Result<(), Reason> {
-        let mut chunk = self.chunk();
-        match self.socket.get_ref().read(&mut chunk.bytes) {
-            Ok(n) => {
-                self.input_over.set(n == 0);
-                self.count_in(n);
-                Ok(())
+    /// The next bytes, unless `ended` is ready first.
+    async fn receive(
+        &self,
+        ended: impl Fn(&mut Context<'_>) -> Poll<Result<(), Reason>>,
+    ) -> Result<Chunk, Reason> {
+        loop {
+            poll_fn(|cx| match ended(cx) {
+                Poll::Pending => self.socket.poll_readable(cx).map_err(|_| Reason::Lost),
+                ended => ended,
+            })
+            .await?;
+            let mut chunk = self.chunk();
+            match self.socket.read(&mut chunk.bytes) {
+                Ok(n) => {
+                    self.input_over.set(n == 0);
+                    self.count_in(n);
+                    chunk.filled = n;
+                    if n == CHUNK_BYTES {
+                        yield_now().await;
+                    }
+                    return Ok(chunk);
+                }
+                Err(error) if is_transient(&error) => {}
+                Err(_) => return Err(Reason::Lost),
             }
-            Err(error) if is_transient(&error) => Ok(()),
-            Err(_) => Err(Reason::Lost),
         }
     }
 

@@ -1,8 +1,26 @@
-//! The three names taken from smol's reactor.
+//! What the code uses of a reactor: [`block_on`], [`Timer`], and a registered socket.
 //!
-//! Every other module imports them from here, so that another driver can stand in this place
-//! and be compared. What the code asks of it: [`Async`] registers a non-blocking socket and
-//! answers `poll_readable` and `poll_writable` once for each direction, [`Timer`] waits for an
-//! instant, [`block_on`] runs one future and the events beneath it on the calling thread.
+//! On Linux they come from a driver of our own, which runs on the calling thread alone and
+//! registers each socket once. On other Unixes, and with the cargo feature `smol-reactor`, the
+//! same names come from smol, so that a smol application can take a server into its own
+//! reactor. No other module knows which of the two it runs on.
+//!
+//! A host that has an event loop of its own drives the servers from it with [`HostLoop`]
+//! (our own driver only).
 
-pub(crate) use smol::{Async, Timer, block_on};
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+mod epoll;
+#[cfg(not(all(target_os = "linux", not(feature = "smol-reactor"))))]
+mod smol;
+
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+pub(crate) use epoll::{Async, ensure_driven};
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+pub use epoll::{HostLoop, Timer, Turn, block_on};
+#[cfg(not(all(target_os = "linux", not(feature = "smol-reactor"))))]
+pub(crate) use smol::{Async, ensure_driven};
+#[cfg(not(all(target_os = "linux", not(feature = "smol-reactor"))))]
+pub use smol::{Timer, block_on};
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@
 //!                               │
 //!   reader:  socket ► telnet (bytes → lines, replies) ► text (clean) ► room    never waits
 //!                                                                       │ rings
-//!   writer:  room's log ► member.take (≤ 16 KiB) ► one write ◄── bell (async-channel)
-//!                                                          a writer task for each client
+//!   writer:  room's log ► member.take (≤ 16 KiB) ► one write ◄──── bell (async-channel)
+//!   a task for each client
 //! ```
 //!
 //! Arrows point one way, so a full buffer can never wait for its own producer.
@@ -26,13 +26,13 @@
 //! without I/O; [`limits`] and [`figures`] hold the bounds and the counters; [`shutdown`] ends
 //! it all; [`cli`], [`log`] and [`program`] are what the three programs need around it.
 //!
-//! All of this runs on the thread that calls `block_on`. smol's reactor keeps a helper thread
-//! named `async-io` beside it, which runs none of this code.
+//! All of this runs on the thread that calls [`driver::block_on`], and there is no other: see
+//! [`driver`] for smol's reactor in its place, and for hosts with an event loop of their own.
 
 pub mod chat;
 pub mod cli;
 pub mod connection;
-mod driver;
+pub mod driver;
 pub mod echo;
 pub mod figures;
 pub mod input;
@@ -46,6 +46,7 @@ pub mod program;
 pub mod room;
 pub mod server;
 pub mod shutdown;
+mod signals;
 pub mod telnet;
 pub mod text;
 pub mod time;

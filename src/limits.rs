@@ -96,7 +96,7 @@ pub fn widen_descriptor_table(descriptors: u64) {
 }
 
 /// Descriptors that [`widen_descriptor_table`] makes place for, at most: half a MiB.
-const WIDEST_TABLE: u64 = 65_536;
+pub const WIDEST_TABLE: u64 = 65_536;
 
 /// Clients that fit below a descriptor limit.
 pub fn clients_below(descriptors: u64) -> usize {

@@ -7,8 +7,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use async_signal::{Signal, Signals};
-use futures_lite::StreamExt;
 use lexopt::Parser;
 use smol::LocalExecutor;
 
@@ -19,6 +17,7 @@ use crate::figures::{Figures, Reason};
 use crate::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit, widen_descriptor_table};
 use crate::listener::Listener;
 use crate::shutdown::{self, Trigger};
+use crate::signals::{Signal, Signals};
 use crate::{log as stderr_log, server};
 
 /// The executor that all code of a program runs on.
@@ -78,7 +77,7 @@ where
     H: Fn(Rc<Connection>) -> F + 'static,
     F: Future<Output = Reason> + 'static,
 {
-    let signals = Signals::new([Signal::Int, Signal::Term, Signal::Usr1])?;
+    let signals = Signals::new()?;
     let (trigger, stop) = shutdown::channel();
     // A task, not a part of this future: `run` polls this one at every turn of the executor,
     // and a poll of the signals is a system call.
@@ -101,21 +100,19 @@ fn announce(program: &Program, listener: &Listener) {
 }
 
 /// The first SIGINT or SIGTERM ends the server politely, the second at once.
-async fn obey(mut signals: Signals, trigger: Trigger, figures: Rc<Figures>) {
+async fn obey(signals: Signals, trigger: Trigger, figures: Rc<Figures>) {
     let mut told = false;
-    while let Some(signal) = signals.next().await {
-        match signal {
-            Ok(Signal::Usr1) => figures.log(),
-            Ok(signal) if told => std::process::exit(128 + signal as i32),
-            Ok(_) => {
+    loop {
+        match signals.next().await {
+            Signal::Figures => figures.log(),
+            Signal::End(number) if told => std::process::exit(128 + number),
+            Signal::End(_) => {
                 told = true;
                 log::info!("going down");
                 trigger.pull();
             }
-            Err(error) => log::warn!("cannot read a signal: {error}"),
         }
     }
-    std::future::pending().await
 }
 
 fn print(text: &str) -> ExitCode {

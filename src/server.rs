@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use slab::Slab;
 use smol::{LocalExecutor, Task};
 
 use crate::connection::Connection;
-use crate::driver::{Async, Timer};
+use crate::driver::{Async, Timer, ensure_driven};
 use crate::figures::{Figures, Reason};
 use crate::limits::{
     ACCEPT_PAUSE, CHUNK_BYTES, Limits, REFUSAL_GRACE, REFUSALS, REPEAT_QUIET, SHUTDOWN, TURN,
@@ -39,7 +39,8 @@ use crate::shutdown::Stop;
 /// wait for them, for at most [`SHUTDOWN`]; drop what is left; return.
 ///
 /// # Errors
-/// When the sockets cannot be registered with the reactor. Later errors (descriptors, memory,
+/// When the sockets cannot be registered with the reactor, or nobody drives it: see
+/// [`driver`](crate::driver). Later errors (descriptors, memory,
 /// aborted connections) are survived and logged.
 pub async fn serve<H, F>(
     executor: &Rc<LocalExecutor<'static>>,
@@ -52,6 +53,7 @@ where
     H: Fn(Rc<Connection>) -> F + 'static,
     F: Future<Output = Reason> + 'static,
 {
+    ensure_driven()?;
     let shared = Rc::new(Shared {
         executor: Rc::downgrade(executor),
         limits: limits.clone(),
@@ -70,8 +72,7 @@ where
         handler,
         shared,
     });
-    let sockets =
-        listener.sockets.into_iter().map(Async::new_nonblocking).collect::<io::Result<Vec<_>>>()?;
+    let sockets = listener.sockets.into_iter().map(Async::new).collect::<io::Result<Vec<_>>>()?;
     let loops: Vec<Task<()>> = sockets
         .into_iter()
         .map(|socket| executor.spawn(accept_loop(server.clone(), socket)))
@@ -312,7 +313,7 @@ where
     let mut failures = 0;
     loop {
         for _ in 0..TURN {
-            match accept(socket.get_ref()) {
+            match socket.try_read(accept) {
                 Ok((stream, peer)) => {
                     failures = 0;
                     server.welcome(stream, peer);
@@ -365,14 +366,14 @@ fn is_exhaustion(error: &io::Error) -> bool {
 
 /// Reads and discards until the refused client has closed, so that no RST takes the line from it.
 async fn let_read(stream: TcpStream, _place: SemaphoreGuardArc) {
-    let Ok(socket) = Async::new_nonblocking(stream) else { return };
+    let Ok(socket) = Async::new(stream) else { return };
     let closed = async {
         let mut discarded = [0; 512];
         loop {
             let ready = poll_fn(|cx| socket.poll_readable(cx)).await;
-            match ready.and_then(|()| socket.get_ref().read(&mut discarded)) {
+            match ready.and_then(|()| socket.read(&mut discarded)) {
                 Ok(0) => return,
-                Ok(_) => {}
+                Ok(_) => yield_now().await,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }

@@ -58,7 +58,7 @@ fn a_slot_used_again_does_not_hide_the_lines_of_its_former_owner() {
 fn the_bell_rings_for_a_line_and_a_nudge_for_one_member_alone() {
     let room = Room::new(LOG_BYTES);
     let (ann, bob) = (room.join(), room.join());
-    smol::block_on(async {
+    crate::driver::block_on(async {
         let (mut ann_waits, mut bob_waits) = (pin!(ann.rung()), pin!(bob.rung()));
         assert!(poll_once(&mut ann_waits).await.is_none());
         assert!(poll_once(&mut bob_waits).await.is_none());

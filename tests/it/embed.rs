@@ -93,7 +93,7 @@ fn a_trigger_pulled_before_serve_ends_it_at_once() {
     let (listener, _) = listen(&Limits::default());
     let limits = Limits::default();
     let served = server::serve(&executor, listener, &limits, stop, echo::handle);
-    smol::block_on(executor.run(served)).expect("it serves");
+    smol_servers::driver::block_on(executor.run(served)).expect("it serves");
     assert!(started.elapsed() < Duration::from_secs(1));
 }
 
@@ -122,7 +122,7 @@ fn dropping_serve_closes_its_connections_and_is_no_defect_of_theirs() {
         or(served, greeted).await.expect("it serves");
         told.recv().await.expect_err("the client has nothing more to tell");
     };
-    smol::block_on(executor.run(host));
+    smol_servers::driver::block_on(executor.run(host));
     client.join().expect("its connection is closed");
     assert_eq!(figures.ended(Reason::Failed).get(), 0);
     assert_eq!(figures.ended(Reason::GoingDown).get(), 1);
@@ -168,7 +168,7 @@ fn one_executor_runs_two_servers() {
     let talk = move |connection| chat::handle(chat.clone(), connection);
     let echo = server::serve(&executor, first, &limits, stop.clone(), echo::handle);
     let chat = server::serve(&executor, second, &limits, stop, talk);
-    let (echo, chat) = smol::block_on(executor.run(zip(echo, chat)));
+    let (echo, chat) = smol_servers::driver::block_on(executor.run(zip(echo, chat)));
     echo.and(chat).expect("they serve");
     clients.join().expect("both answer");
     assert_eq!(figures.accepted.get(), 1, "each counts its own");
@@ -242,4 +242,60 @@ fn chat_during(session: impl FnOnce(SocketAddr, shutdown::Trigger) + Send + 'sta
     let chat = Rc::new(Chat::default());
     let handler = move |connection| chat::handle(chat.clone(), connection);
     serve_during(&Executor::default(), &Limits::default(), handler, session);
+}
+
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[test]
+fn a_host_drives_a_server_from_another_reactor() {
+    use std::os::fd::AsFd;
+
+    use smol_servers::driver::{HostLoop, Turn};
+
+    let (listener, address) = listen(&Limits::default());
+    let (trigger, stop) = shutdown::channel();
+    let session = std::thread::spawn(move || {
+        let mut client = Client::connect(address);
+        client.send("there and back\r\n");
+        client.expect("there and back");
+        trigger.pull();
+        client.expect_eof();
+    });
+    let executor = Executor::default();
+    let tasks = executor.clone();
+    let serving = async move {
+        let limits = Limits::default();
+        tasks.run(server::serve(&tasks, listener, &limits, stop, echo::handle)).await
+    };
+    let mut servers = HostLoop::new(serving).expect("descriptors");
+    let descriptor = servers.as_fd().try_clone_to_owned().expect("a descriptor");
+    smol::block_on(async {
+        let descriptor = smol::Async::new(descriptor).expect("smol's reactor");
+        loop {
+            let timeout = match servers.turn() {
+                Turn::Done(result) => return result.expect("it serves"),
+                Turn::Wait(timeout) => timeout,
+            };
+            let later = async {
+                match timeout {
+                    Some(timeout) => drop(smol::Timer::after(timeout).await),
+                    None => std::future::pending().await,
+                }
+                Ok(())
+            };
+            or(descriptor.readable(), later).await.expect("smol's reactor");
+        }
+    });
+    session.join().expect("the client was served");
+}
+
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[test]
+fn a_server_that_nobody_would_drive_says_so() {
+    let (listener, _) = listen(&Limits::default());
+    let (_trigger, stop) = shutdown::channel();
+    let executor = Executor::default();
+    let limits = Limits::default();
+    let serving = server::serve(&executor, listener, &limits, stop, echo::handle);
+    let error = smol::block_on(executor.run(serving)).expect_err("smol drives its own reactor");
+    assert!(error.to_string().contains("driver::block_on"), "{error}");
 }

@@ -87,7 +87,7 @@ where
     let (trigger, stop) = shutdown::channel();
     let session = std::thread::spawn(move || session(address, trigger));
     let served = smol_servers::server::serve(executor, listener, limits, stop, handler);
-    smol::block_on(executor.run(served)).expect("it serves");
+    smol_servers::driver::block_on(executor.run(served)).expect("it serves");
     if let Err(panic) = session.join() {
         std::panic::resume_unwind(panic);
     }

@@ -1,0 +1,55 @@
+//! A host with an event loop of its own, here a plain `poll(2)`: the chat runs in it without
+//! being given a thread.
+//!
+//! `cargo run --example host_loop`, then `telnet localhost 8002`; what is typed here is said there.
+
+use std::io::{self, BufRead};
+use std::rc::Rc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use smol::LocalExecutor;
+use smol_servers::chat::{self, Chat};
+use smol_servers::driver::{HostLoop, Turn};
+use smol_servers::limits::Limits;
+use smol_servers::listener::Listener;
+use smol_servers::{server, shutdown};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let executor = Rc::new(LocalExecutor::new());
+    let limits = Limits::default();
+    let listener = Listener::bind(&["127.0.0.1:8002".parse()?], &limits)?;
+    println!("listening on {:?}; end of file ends it", listener.addresses());
+    let (trigger, stop) = shutdown::channel();
+    let chat = Rc::new(Chat::default());
+    let room = chat.room().clone();
+    let handler = move |client| chat::handle(chat.clone(), client);
+
+    let tasks = executor.clone();
+    let mut servers = HostLoop::new(async move {
+        let serving = server::serve(&tasks, listener, &limits, stop, handler);
+        tasks.run(serving).await
+    })?;
+    let stdin = io::stdin();
+    let mut typing = true;
+    loop {
+        let timeout = match servers.turn() {
+            Turn::Done(result) => return Ok(result?),
+            Turn::Wait(timeout) => timeout.map(Timespec::try_from).transpose()?,
+        };
+        let mut waiting = [
+            PollFd::new(&servers, PollFlags::IN),
+            PollFd::new(&stdin, if typing { PollFlags::IN } else { PollFlags::empty() }),
+        ];
+        poll(&mut waiting, timeout.as_ref())?;
+        let typed = typing && !waiting[1].revents().is_empty();
+        if typed {
+            let mut line = String::new();
+            typing = stdin.lock().read_line(&mut line)? > 0;
+            if typing {
+                room.publish(format!("*** the host says: {}", line.trim_end()));
+            } else {
+                trigger.pull();
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Registered sockets and what is known of their readiness.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use rustix::event::epoll::{self, EventData, EventFlags};
+use slab::Slab;
+
+use super::Driver;
+
+/// A non-blocking socket, registered with this thread's driver until it is dropped.
+pub(crate) struct Async<T: AsFd> {
+    io: T,
+    driver: Rc<Driver>,
+    key: usize,
+}
+
+impl<T: AsFd> Async<T> {
+    /// Registers a socket that is non-blocking already.
+    pub(crate) fn new(io: T) -> io::Result<Async<T>> {
+        let driver = Driver::current()?;
+        let key = driver.sources.borrow_mut().insert();
+        let interest =
+            EventFlags::IN | EventFlags::OUT | EventFlags::PRI | EventFlags::RDHUP | EventFlags::ET;
+        if let Err(error) = epoll::add(&driver.epoll, &io, EventData::new_u64(key as u64), interest)
+        {
+            driver.sources.borrow_mut().0.remove(key);
+            return Err(error.into());
+        }
+        Ok(Async { io, driver, key })
+    }
+
+    /// Ready while a read may give something. One task at a time may wait.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (ready, _dropped_here) = self.with(|source| source.read.poll(cx));
+        ready
+    }
+
+    /// Ready while a write may take something. One task at a time may wait.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (ready, _dropped_here) = self.with(|source| source.write.poll(cx));
+        ready
+    }
+
+    /// Tries `op` on the socket at once; [`ErrorKind::WouldBlock`] means it is readable no more.
+    pub(crate) fn try_read<R>(&self, op: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
+        let result = op(&self.io);
+        if would_block(&result) {
+            self.with(Source::drained);
+        }
+        result
+    }
+
+    pub(crate) fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    fn with<R>(&self, use_source: impl FnOnce(&mut Source) -> R) -> R {
+        use_source(&mut self.driver.sources.borrow_mut().0[self.key])
+    }
+}
+
+impl<T: AsFd> Async<T>
+where
+    for<'a> &'a T: Read + Write,
+{
+    /// Reads what is there. A read that does not fill the buffer has emptied the socket, and
+    /// saves the one that would say so.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let result = (&self.io).read(buffer);
+        match &result {
+            Ok(n) if *n < buffer.len() => self.with(Source::read_short),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.with(Source::drained),
+            _ => {}
+        }
+        result
+    }
+
+    /// Writes what the socket takes. A write that it does not take whole has filled it.
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let result = (&self.io).write(bytes);
+        let filled = result.as_ref().is_ok_and(|n| *n < bytes.len());
+        if filled || would_block(&result) {
+            self.with(|source| source.write.ready = false);
+        }
+        result
+    }
+}
+
+impl<T: AsFd> AsFd for Async<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.as_fd()
+    }
+}
+
+impl<T: AsFd> Drop for Async<T> {
+    fn drop(&mut self) {
+        // Closing would do only if no duplicate of the descriptor were open.
+        let _gone_already = epoll::delete(&self.driver.epoll, &self.io);
+        let _dropped_here = self.driver.sources.borrow_mut().0.remove(self.key);
+    }
+}
+
+impl<T: AsFd> fmt::Debug for Async<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Async").field("fd", &self.io.as_fd()).finish_non_exhaustive()
+    }
+}
+
+/// All sockets registered on a thread. A turn delivers its events before any task runs, so none
+/// ever meets a key that has passed to another socket.
+#[derive(Default)]
+pub(super) struct Sources(Slab<Source>);
+
+#[derive(Default)]
+struct Source {
+    read: Direction,
+    write: Direction,
+    /// The peer's FIN or an error was reported, and is reported once: there will always be
+    /// something to read.
+    hung_up: bool,
+    /// Urgent data was reported: a read stops short of it although more is there (tcp(7)).
+    urgent: bool,
+}
+
+#[derive(Default)]
+struct Direction {
+    ready: bool,
+    waker: Option<Waker>,
+}
+
+impl Sources {
+    /// The key of a new source. A new socket takes bytes as a rule.
+    fn insert(&mut self) -> usize {
+        let write = Direction { ready: true, waker: None };
+        self.0.insert(Source { write, ..Source::default() })
+    }
+
+    /// Notes what an event says, and collects who waits for it.
+    pub(super) fn deliver(&mut self, key: u64, flags: EventFlags, wakers: &mut Vec<Waker>) {
+        let Some(source) = self.0.get_mut(key as usize) else { return };
+        let broken = EventFlags::HUP | EventFlags::ERR;
+        source.hung_up |= flags.intersects(broken | EventFlags::RDHUP);
+        source.urgent |= flags.contains(EventFlags::PRI);
+        if source.hung_up || flags.intersects(EventFlags::IN | EventFlags::PRI) {
+            source.read.set_ready(wakers);
+        }
+        if flags.intersects(broken | EventFlags::OUT) {
+            source.write.set_ready(wakers);
+        }
+    }
+}
+
+impl Source {
+    fn read_short(&mut self) {
+        self.read.ready = self.hung_up || self.urgent;
+    }
+
+    fn drained(&mut self) {
+        self.read.ready = false;
+        self.urgent = false;
+    }
+}
+
+impl Direction {
+    /// Also the waker that has no more to do, for the caller to drop: a drop may run code that
+    /// comes back here.
+    fn poll(&mut self, cx: &mut Context<'_>) -> (Poll<io::Result<()>>, Option<Waker>) {
+        if self.ready {
+            return (Poll::Ready(Ok(())), None);
+        }
+        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return (Poll::Pending, None);
+        }
+        (Poll::Pending, self.waker.replace(cx.waker().clone()))
+    }
+
+    fn set_ready(&mut self, wakers: &mut Vec<Waker>) {
+        self.ready = true;
+        wakers.extend(self.waker.take());
+    }
+}
+
+fn would_block<R>(result: &io::Result<R>) -> bool {
+    result.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}

@@ -1,0 +1,95 @@
+//! Timers: one ordered map of the moments that tasks wait for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::Driver;
+
+/// A future that is ready at a moment, to the millisecond, never before it.
+pub struct Timer {
+    /// `None` for a moment too far away to be named.
+    at: Option<Instant>,
+    /// Where the timer stands in the map, once it was polled.
+    entry: Option<(Rc<Driver>, u64)>,
+}
+
+impl Timer {
+    /// Ready after so long.
+    pub fn after(duration: Duration) -> Timer {
+        Timer { at: Instant::now().checked_add(duration), entry: None }
+    }
+
+    /// Ready at this moment.
+    pub fn at(instant: Instant) -> Timer {
+        Timer { at: Some(instant), entry: None }
+    }
+}
+
+impl Future for Timer {
+    type Output = Instant;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+        let Some(at) = self.at else { return Poll::Pending };
+        if Instant::now() >= at {
+            return Poll::Ready(at);
+        }
+        if self.entry.is_none() {
+            let driver = Driver::current().expect("two descriptors for the driver");
+            let number = driver.timers.borrow_mut().number();
+            self.entry = Some((driver, number));
+        }
+        if let Some((driver, number)) = &self.entry {
+            let waker = cx.waker().clone();
+            let _dropped_here = driver.timers.borrow_mut().waiting.insert((at, *number), waker);
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if let (Some(at), Some((driver, number))) = (self.at, &self.entry) {
+            let _dropped_here = driver.timers.borrow_mut().waiting.remove(&(at, *number));
+        }
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timer").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// The timers of a thread that wait, by moment; the number tells those of one moment apart.
+#[derive(Default)]
+pub(super) struct Timers {
+    waiting: BTreeMap<(Instant, u64), Waker>,
+    numbers: u64,
+}
+
+impl Timers {
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Takes out all that are due, and collects who waits for them.
+    pub(super) fn expire(&mut self, wakers: &mut Vec<Waker>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        while let Some(entry) = self.waiting.first_entry().filter(|entry| entry.key().0 <= now) {
+            wakers.push(entry.remove());
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+}
