@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::ops::Deref;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use futures_lite::future::{or, yield_now};
@@ -39,6 +39,8 @@ pub struct Connection {
     reader: Cell<Option<Waker>>,
     /// Set once the client's FIN was read.
     input_over: Cell<bool>,
+    /// Set when the last read filled its chunk: others have their turn before the next.
+    greedy: Cell<bool>,
     /// Set while the kernel is known to take no more: the last write was short.
     full: Cell<bool>,
 }
@@ -68,6 +70,7 @@ impl Connection {
             ending: Cell::new(None),
             reader: Cell::new(None),
             input_over: Cell::new(false),
+            greedy: Cell::new(false),
             full: Cell::new(false),
         })
     }
@@ -100,8 +103,11 @@ impl Connection {
     /// # Errors
     /// Why the connection is over: lost, or [ended](Self::end) by another task or by the stop.
     pub async fn read(&self) -> Result<Chunk, Reason> {
-        let ended = |cx: &mut Context<'_>| self.poll_ended(cx).map(Err);
-        self.receive(ended).await
+        poll_fn(|cx| match self.poll_ended(cx) {
+            Poll::Ready(reason) => Poll::Ready(Err(reason)),
+            Poll::Pending => self.poll_chunk(cx),
+        })
+        .await
     }
 
     /// Writes what the kernel takes now. MUST NOT wait.
@@ -191,7 +197,7 @@ impl Connection {
             flush.await?;
             self.socket.get_ref().shutdown(Shutdown::Write).map_err(|_| Reason::Lost)?;
             while !self.input_over.get() {
-                self.receive(|_| Poll::Pending).await?;
+                poll_fn(|cx| self.poll_chunk(cx)).await?;
             }
             Ok(())
         };
@@ -268,30 +274,27 @@ impl Connection {
         result.map_err(|_| self.end(Reason::Lost))
     }
 
-    /// The next bytes, unless `ended` is ready first.
-    async fn receive(
-        &self,
-        ended: impl Fn(&mut Context<'_>) -> Poll<Result<(), Reason>>,
-    ) -> Result<Chunk, Reason> {
+    /// The next bytes. A function and not a future: every idle client holds one that awaits it.
+    fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Result<Chunk, Reason>> {
+        if self.greedy.take() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
-            poll_fn(|cx| match ended(cx) {
-                Poll::Pending => self.socket.poll_readable(cx).map_err(|_| Reason::Lost),
-                ended => ended,
-            })
-            .await?;
+            if ready!(self.socket.poll_readable(cx)).is_err() {
+                return Poll::Ready(Err(Reason::Lost));
+            }
             let mut chunk = self.chunk();
             match self.socket.read(&mut chunk.bytes) {
                 Ok(n) => {
                     self.input_over.set(n == 0);
+                    self.greedy.set(n == CHUNK_BYTES);
                     self.count_in(n);
                     chunk.filled = n;
-                    if n == CHUNK_BYTES {
-                        yield_now().await;
-                    }
-                    return Ok(chunk);
+                    return Poll::Ready(Ok(chunk));
                 }
                 Err(error) if is_transient(&error) => {}
-                Err(_) => return Err(Reason::Lost),
+                Err(_) => return Poll::Ready(Err(Reason::Lost)),
             }
         }
     }
