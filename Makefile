@@ -36,7 +36,7 @@ doc:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
-	for name in echo time chat; do install -m 755 target/release/$$name $(DESTDIR)$(PREFIX)/bin/smol-$$name || exit 1; done
+	for name in echo time chat; do install -m 755 $${CARGO_TARGET_DIR:-target}/release/$$name $(DESTDIR)$(PREFIX)/bin/smol-$$name || exit 1; done
 
 clients:
 	sh tests/clients.sh

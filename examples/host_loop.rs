@@ -3,7 +3,8 @@
 //!
 //! `cargo run --example host_loop`, then `telnet localhost 8002`; what is typed here is said there.
 
-use std::io::{self, BufRead};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,7 +13,7 @@ use smol_servers::chat::{self, Chat};
 use smol_servers::driver::{HostLoop, Turn};
 use smol_servers::limits::Limits;
 use smol_servers::listener::Listener;
-use smol_servers::{server, shutdown};
+use smol_servers::{server, shutdown, text};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let executor = Rc::new(LocalExecutor::new());
@@ -29,8 +30,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let serving = server::serve(&tasks, listener, &limits, stop, handler);
         tasks.run(serving).await
     })?;
-    let stdin = io::stdin();
-    let mut typing = true;
+    let mut stdin = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let (mut typed, mut typing) = (Vec::new(), true);
     loop {
         let timeout = match servers.turn() {
             Turn::Done(result) => return Ok(result?),
@@ -41,13 +42,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             PollFd::new(&stdin, if typing { PollFlags::IN } else { PollFlags::empty() }),
         ];
         poll(&mut waiting, timeout.as_ref())?;
-        let typed = typing && !waiting[1].revents().is_empty();
-        if typed {
-            let mut line = String::new();
-            typing = stdin.lock().read_line(&mut line)? > 0;
-            if typing {
-                room.publish(format!("*** the host says: {}", line.trim_end()));
-            } else {
+        if typing && !waiting[1].revents().is_empty() {
+            let mut bytes = [0; 1024];
+            let n = stdin.read(&mut bytes)?;
+            typed.extend_from_slice(&bytes[..n]);
+            while let Some(end) = typed.iter().position(|&byte| byte == b'\n') {
+                let mut said = "*** the host says: ".to_owned();
+                text::clean(&typed[..end], &mut said);
+                room.publish(said);
+                typed.drain(..=end);
+            }
+            typing = n > 0;
+            if !typing {
                 trigger.pull();
             }
         }

@@ -15,9 +15,11 @@ pub use options::{MOTD_BYTES, Options};
 use crate::connection::Connection;
 use crate::figures::Reason;
 use crate::input::Input;
+use crate::limits::GOODBYE;
 use crate::pace::Pace;
 use crate::presence::Presence;
 use crate::room::{LOG_BYTES, Room};
+pub use guest::ASK;
 use guest::Guest;
 use names::Names;
 
@@ -87,7 +89,7 @@ impl Chat {
 /// Lets the client take part until it leaves: joins, relays its lines, announces its leave with
 /// the reason, flushes what it still has to read, closes.
 pub async fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> Reason {
-    let mut input = Input::new(connection.clone());
+    let mut input = Input::new(connection.clone(), chat.config.pace);
     let guest = match Guest::enter(chat, connection.clone(), &mut input).await {
         Ok(guest) => guest,
         Err(reason) => {
@@ -107,7 +109,7 @@ pub async fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> Reason {
 /// The last line a client reads, where it did not choose to go.
 fn farewell(reason: Reason) -> Option<&'static str> {
     match reason {
-        Reason::GoingDown => Some("*** the server is going down, goodbye\r\n"),
+        Reason::GoingDown => Some(GOODBYE),
         Reason::Stranger => Some("*** this is a telnet chat: come with telnet, PuTTY or nc\r\n"),
         _ => None,
     }

@@ -10,7 +10,8 @@ use lexopt::{Arg, Parser, ValueExt};
 
 use crate::limits::{self, Limits};
 use crate::log::Format;
-use crate::{chat, echo, presence, room, telnet};
+use crate::pace::{self, Pace};
+use crate::{chat, echo, presence, room, telnet, text as shown};
 
 /// What one program is called and does.
 #[derive(Debug)]
@@ -202,6 +203,11 @@ fn help(program: &Program) -> String {
     )
 }
 
+/// What a client of a room can hold at most beside: a chunk not looked at yet, an unfinished
+/// line, answers, and the rest of a line partly taken.
+const CHAT_BUSY: usize =
+    limits::CHUNK_BYTES + telnet::LINE_BYTES + room::TOLD_BYTES + room::LINE_BYTES;
+
 /// A client's bytes in our own memory while it is idle: measured, see the README's figures.
 const IDLE_BYTES: usize = 2048;
 
@@ -227,8 +233,21 @@ fn limits_table(program: &Program, limits: &Limits) -> String {
     row("log line", kib(crate::log::LINE_BYTES), "on standard error");
     let (shared, busy) = match program.name {
         "echo" => (0, limits::CHUNK_BYTES),
-        "time" => (room::LINE_BYTES, room::TOLD_BYTES + room::LINE_BYTES + telnet::LINE_BYTES),
+        "time" => (room::LINE_BYTES, CHAT_BUSY),
         _ => {
+            row("rate", format!("{}/s", Pace::default().rate), "--rate: lines of one client");
+            row("burst", Pace::default().burst.to_string(), "--burst: lines of one client at once");
+            row(
+                "rate of bytes",
+                format!("{}/s", kib(pace::BYTES_PER_SECOND as usize)),
+                "of one client",
+            );
+            row("burst of bytes", kib(pace::BURST_BYTES as usize), "of one client at once");
+            row("history", chat::HISTORY.to_string(), "--history: lines for a newcomer");
+            row("message of the day", kib(chat::MOTD_BYTES as usize), "--motd");
+            row("name", format!("{} B", chat::NAME_BYTES), "a chosen one");
+            row("time to choose it", secs(chat::ASK), "then the guest keeps the one it has");
+            row("marks", shown::MARKS.to_string(), "of no width on one character");
             row("log", kib(room::LOG_BYTES), "lines for all who are behind");
             row("line", format!("{} B", telnet::LINE_BYTES), "a longer one is split");
             row("names", chat::WELCOME_NAMES.to_string(), "in the welcome line");
@@ -239,10 +258,11 @@ fn limits_table(program: &Program, limits: &Limits) -> String {
                 presence::SINGLE_MEMBERS.to_string(),
                 "members, above: summed up",
             );
-            (room::LOG_BYTES, room::TOLD_BYTES + room::LINE_BYTES + telnet::LINE_BYTES)
+            (2 * room::LOG_BYTES, CHAT_BUSY)
         }
     };
     if program.name != "echo" {
+        row("line of the room", kib(room::LINE_BYTES), "at most, with its name");
         row("told", kib(room::TOLD_BYTES), "answers that wait for one client");
         row("telnet replies", telnet::REPLIES.to_string(), "free a connection, one more a line");
     }

@@ -204,6 +204,7 @@ impl Connection {
         let grace = self.shared.limits.grace;
         let _over_either_way: Result<(), Reason> = or(farewell, async {
             Timer::after(grace).await;
+            self.abort_on_close();
             Ok(())
         })
         .await;
@@ -222,6 +223,12 @@ impl Connection {
         reason
     }
 
+    pub(crate) fn try_spawn(&self, future: impl Future<Output = ()> + 'static) {
+        if let Some(task) = self.shared.try_spawn(future) {
+            task.detach();
+        }
+    }
+
     pub(crate) fn add_missed(&self, lines: u64) {
         self.missed.set(self.missed.get() + lines);
         self.shared.figures.missed.add(lines);
@@ -229,6 +236,27 @@ impl Connection {
 
     pub(crate) fn chunk(&self) -> Chunk {
         Chunk::new(&self.shared)
+    }
+
+    /// As [`ended`](Self::ended), and ends the connection when its peer is found dead; for one
+    /// that sent its FIN, whose death no read tells.
+    pub async fn ended_or_dead(&self) -> Reason {
+        let looks = self.shared.limits.dead / 4;
+        loop {
+            let look = async {
+                Timer::after(looks).await;
+                self.is_broken().then(|| self.end(Reason::Lost))
+            };
+            if let Some(reason) = or(async { Some(self.ended().await) }, look).await {
+                return reason;
+            }
+        }
+    }
+
+    /// True when the network has reported an error, which a read tells only after all that is
+    /// still queued.
+    pub(crate) fn is_broken(&self) -> bool {
+        !matches!(sockopt::socket_error(&self.socket), Ok(Ok(())))
     }
 
     /// Ready once the connection must end; otherwise `end` will wake the task.
@@ -245,7 +273,7 @@ impl Connection {
     /// what it will never take; and writes the one log line of an ended connection.
     pub(crate) fn close(&self, reason: Reason) {
         if matches!(reason, Reason::Stalled | Reason::Failed) {
-            let _best_effort = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
+            self.abort_on_close();
         }
         self.shared.figures.ended(reason).add(1);
         let label = self.label.borrow();
@@ -259,6 +287,11 @@ impl Connection {
             missed = self.missed.get();
             "closed"
         );
+    }
+
+    /// Has the kernel drop what the peer has not taken.
+    fn abort_on_close(&self) {
+        let _best_effort = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
     }
 
     /// Writable, or the deadline over: the next attempt tells which. One more attempt at the

@@ -2,7 +2,7 @@
 //! machine. The reading side of chat and time.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_lite::future::{or, yield_now};
 
@@ -11,6 +11,7 @@ use crate::driver::Timer;
 use crate::figures::Reason;
 use crate::limits::TURN;
 use crate::opening::Opening;
+use crate::pace::{Pace, Spent};
 use crate::telnet::{Event, Telnet};
 
 /// A client's events. While it waits for bytes it holds none.
@@ -23,11 +24,15 @@ pub struct Input {
     chunk: Option<Chunk>,
     at: usize,
     events: usize,
+    pace: Pace,
+    spent: Spent,
+    /// How long the client is over its pace.
+    over: Duration,
 }
 
 impl Input {
     /// Nothing is read before the first [`next`](Self::next).
-    pub fn new(connection: Rc<Connection>) -> Input {
+    pub fn new(connection: Rc<Connection>, pace: Pace) -> Input {
         Input {
             connection,
             telnet: Telnet::default(),
@@ -35,26 +40,39 @@ impl Input {
             chunk: None,
             at: 0,
             events: 0,
+            pace,
+            spent: Spent::default(),
+            over: Duration::ZERO,
         }
     }
 
-    /// The next event; `None` at the client's FIN. Others have their turn after [`TURN`] events.
+    /// The next event; `None` at the client's FIN. Others have their turn after [`TURN`] events,
+    /// and one over its pace is not read for a while.
     ///
     /// # Errors
     /// Why the connection is over, as [`Connection::read`]; [`Reason::Stranger`] when its first
     /// bytes are another protocol's.
     pub async fn next(&mut self) -> Result<Option<Event>, Reason> {
         loop {
+            if !self.over.is_zero() {
+                let over = std::mem::take(&mut self.over);
+                Box::pin(self.pause(over)).await?;
+            }
+            if self.events >= TURN {
+                self.events = 0;
+                self.keep_rest();
+                yield_now().await;
+            }
             if let Some(chunk) = &self.chunk {
                 let mut rest = &chunk[self.at..];
                 let event = self.telnet.next(&mut rest);
                 self.at = chunk.len() - rest.len();
-                if event.is_some() {
+                if let Some(event) = event {
                     self.events += 1;
-                    if self.events % TURN == 0 {
-                        yield_now().await;
+                    if event == Event::Line {
+                        self.over = self.spent.line(self.pace, Instant::now());
                     }
-                    return Ok(event);
+                    return Ok(Some(event));
                 }
                 self.chunk = None;
             }
@@ -65,6 +83,7 @@ impl Input {
             if self.opening.is_foreign(&chunk) {
                 return Err(Reason::Stranger);
             }
+            self.over = self.spent.bytes(self.pace, chunk.len(), Instant::now());
             self.chunk = Some(chunk);
             self.at = 0;
         }
@@ -90,14 +109,19 @@ impl Input {
     /// # Errors
     /// Why the connection is over, if it ends meanwhile.
     pub async fn pause(&mut self, time: Duration) -> Result<(), Reason> {
+        self.keep_rest();
+        let resumed = async {
+            Timer::after(time).await;
+            if self.connection.is_broken() { Err(Reason::Lost) } else { Ok(()) }
+        };
+        or(async { Err(self.connection.ended().await) }, resumed).await
+    }
+
+    /// Gives the buffer back to the others, but for an exact copy of what was not looked at.
+    fn keep_rest(&mut self) {
         if let Some(chunk) = &mut self.chunk {
             chunk.keep_from(self.at);
             self.at = 0;
         }
-        let resumed = async {
-            Timer::after(time).await;
-            Ok(())
-        };
-        or(async { Err(self.connection.ended().await) }, resumed).await
     }
 }

@@ -33,11 +33,17 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// One log line in this time about refusals, and one about failing accepts.
 pub const REPEAT_QUIET: Duration = Duration::from_secs(10);
 
+/// The last line of a client whose server goes down; not in echo.
+pub const GOODBYE: &str = "*** the server is going down, goodbye\r\n";
+
+/// Time of [`SHUTDOWN`] that is kept for dropping each client that is still there at its end.
+pub const TEARDOWN: Duration = Duration::from_micros(25);
+
 /// Time from the stop to the end of [`serve`](crate::server::serve), whatever the clients do.
 /// Below the two seconds that the programs promise.
 pub const SHUTDOWN: Duration = Duration::from_millis(1800);
 
-/// The bounds a host may choose. [`Default`] is what the programs start with.
+/// The bounds a host may choose; [`Default`] is what the programs start with.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Clients at once. The programs set it to the descriptor limit minus

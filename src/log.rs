@@ -6,12 +6,15 @@
 //! and the count stands in the next line that is written.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 
 /// Bytes of one line, at most: what a pipe takes in one piece (PIPE_BUF on Linux).
 pub const LINE_BYTES: usize = 4096;
@@ -32,7 +35,8 @@ pub enum Format {
 /// Makes standard error the log of this process, and a panic one line of it. Only the first
 /// call of a process has an effect.
 pub fn start(program: &'static str, format: Format, quiet: bool) {
-    let logger = Logger { program, format, quiet, lost: AtomicU64::new(0) };
+    let (lost, torn) = (AtomicU64::new(0), AtomicBool::new(false));
+    let logger = Logger { program, format, quiet, terminal: open_terminal(), lost, torn };
     if log::set_logger(Box::leak(Box::new(logger))).is_ok() {
         log::set_max_level(LevelFilter::Info);
         std::panic::set_hook(Box::new(|panic| {
@@ -49,8 +53,12 @@ struct Logger {
     program: &'static str,
     format: Format,
     quiet: bool,
+    /// Standard error where it is a terminal, in an open file of our own.
+    terminal: Option<File>,
     /// Lines lost since the last one written.
     lost: AtomicU64,
+    /// Set when only a part of the last line was taken.
+    torn: AtomicBool,
 }
 
 impl Log for Logger {
@@ -67,7 +75,7 @@ impl Log for Logger {
             Format::Text => text(self.program, record, lost),
             Format::Json => json(self.program, record, lost, Timestamp::now()),
         };
-        if !write(&line) {
+        if !self.write(&line) {
             self.lost.fetch_add(lost + 1, Ordering::Relaxed);
         }
     }
@@ -75,17 +83,38 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
-/// False when the line is too long, or the sink cannot take all of it now.
-fn write(line: &str) -> bool {
-    if line.len() > LINE_BYTES {
-        return false;
+impl Logger {
+    /// False when the line is too long, or the sink cannot take all of it now.
+    fn write(&self, line: &str) -> bool {
+        let stderr = rustix::stdio::stderr();
+        let sink = self.terminal.as_ref().map_or(stderr, AsFd::as_fd);
+        if line.len() > LINE_BYTES || !takes_a_line(sink) {
+            return false;
+        }
+        if self.torn.load(Ordering::Relaxed) && rustix::io::write(sink, b"\n").is_err() {
+            return false;
+        }
+        let written = rustix::io::write(sink, line.as_bytes()).unwrap_or(0);
+        self.torn.store(written > 0 && written < line.len(), Ordering::Relaxed);
+        written == line.len()
     }
+}
+
+/// A terminal that nobody reads says it takes output as long as one byte fits, and a write of
+/// more waits. Not waiting is a property of the open file, which fd 2 shares with the shell, so
+/// the terminal is opened anew.
+fn open_terminal() -> Option<File> {
     let stderr = rustix::stdio::stderr();
-    let mut sink = [PollFd::new(&stderr, PollFlags::OUT)];
+    let path = rustix::termios::ttyname(stderr, Vec::new()).ok()?;
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).ok().map(File::from)
+}
+
+fn takes_a_line(sink: BorrowedFd<'_>) -> bool {
+    let mut sinks = [PollFd::new(&sink, PollFlags::OUT)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let ready = poll(&mut sink, Some(&now)).is_ok_and(|n| n == 1)
-        && sink[0].revents().contains(PollFlags::OUT);
-    ready && rustix::io::write(stderr, line.as_bytes()).is_ok_and(|n| n == line.len())
+    poll(&mut sinks, Some(&now)).is_ok_and(|n| n == 1)
+        && sinks[0].revents().contains(PollFlags::OUT)
 }
 
 fn text(program: &str, record: &Record<'_>, lost: u64) -> String {

@@ -4,8 +4,19 @@
 
 /// How the requests of strangers begin: HTTP (RFC 9112), SSH (RFC 4253 4.2), TLS (RFC 8446 5.1).
 /// With the slash, so that a person may begin with the word.
-const STRANGERS: [&[u8]; 7] =
-    [b"GET /", b"POST /", b"HEAD /", b"PUT /", b"OPTIONS ", b"SSH-", b"\x16\x03"];
+const STRANGERS: [&[u8]; 11] = [
+    b"GET /",
+    b"GET http",
+    b"POST /",
+    b"HEAD /",
+    b"PUT /",
+    b"DELETE /",
+    b"OPTIONS ",
+    b"CONNECT ",
+    b"PRI * ",
+    b"SSH-",
+    b"\x16\x03",
+];
 
 const LONGEST: usize = 8;
 

@@ -27,6 +27,12 @@ impl Default for Pace {
     }
 }
 
+impl Pace {
+    fn is_off(self) -> bool {
+        self.rate == 0 || self.burst == 0
+    }
+}
+
 /// What one client has used of its [`Pace`]: two token buckets.
 #[derive(Debug, Default)]
 pub struct Spent {
@@ -35,14 +41,21 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Counts one line with its bytes; returns how long the client is not to be read.
-    pub fn line(&mut self, pace: Pace, bytes: usize, now: Instant) -> Duration {
-        if pace.rate == 0 || pace.burst == 0 {
+    /// Counts one line; returns how long the client is not to be read.
+    pub fn line(&mut self, pace: Pace, now: Instant) -> Duration {
+        if pace.is_off() {
+            return Duration::ZERO;
+        }
+        self.lines.spend(1, pace.rate, pace.burst, now)
+    }
+
+    /// Counts bytes, whatever they are; returns how long the client is not to be read.
+    pub fn bytes(&mut self, pace: Pace, bytes: usize, now: Instant) -> Duration {
+        if pace.is_off() {
             return Duration::ZERO;
         }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let lines = self.lines.spend(1, pace.rate, pace.burst, now);
-        lines.max(self.bytes.spend(bytes, BYTES_PER_SECOND, BURST_BYTES, now))
+        self.bytes.spend(bytes, BYTES_PER_SECOND, BURST_BYTES, now)
     }
 }
 
@@ -71,41 +84,41 @@ mod tests {
     fn a_burst_is_free_and_then_lines_come_at_the_rate() {
         let (pace, now, mut spent) = (Pace::default(), Instant::now(), Spent::default());
         for _ in 0..pace.burst {
-            assert_eq!(spent.line(pace, 10, now), Duration::ZERO);
+            assert_eq!(spent.line(pace, now), Duration::ZERO);
         }
-        assert_eq!(spent.line(pace, 10, now), Duration::from_millis(10));
+        assert_eq!(spent.line(pace, now), Duration::from_millis(10));
         let later = now + Duration::from_millis(10);
-        assert_eq!(spent.line(pace, 10, later), Duration::from_millis(10));
+        assert_eq!(spent.line(pace, later), Duration::from_millis(10));
     }
 
     #[test]
     fn silence_earns_the_burst_again() {
         let (pace, now, mut spent) = (Pace::default(), Instant::now(), Spent::default());
         for _ in 0..pace.burst {
-            spent.line(pace, 10, now);
+            spent.line(pace, now);
         }
         let later = now + Duration::from_secs(10);
         for _ in 0..pace.burst {
-            assert_eq!(spent.line(pace, 10, later), Duration::ZERO);
+            assert_eq!(spent.line(pace, later), Duration::ZERO);
         }
-        assert!(spent.line(pace, 10, later) > Duration::ZERO);
+        assert!(spent.line(pace, later) > Duration::ZERO);
     }
 
     #[test]
-    fn long_lines_are_paced_by_their_bytes() {
+    fn bytes_are_paced_whatever_they_are() {
         let (pace, now, mut spent) =
             (Pace { rate: 1000, burst: 100_000 }, Instant::now(), Spent::default());
         for _ in 0..1024 {
-            assert_eq!(spent.line(pace, 1024, now), Duration::ZERO);
+            assert_eq!(spent.bytes(pace, 1024, now), Duration::ZERO);
         }
-        assert_eq!(spent.line(pace, 64 * 1024, now), Duration::from_secs(1));
+        assert_eq!(spent.bytes(pace, 64 * 1024, now), Duration::from_secs(1));
     }
 
     #[test]
     fn zero_is_off() {
         for pace in [Pace { rate: 0, burst: 9 }, Pace { rate: 9, burst: 0 }] {
             let (now, mut spent) = (Instant::now(), Spent::default());
-            assert!((0..100_000).all(|_| spent.line(pace, 1000, now).is_zero()));
+            assert!((0..100_000).all(|_| spent.line(pace, now).is_zero()));
         }
     }
 
@@ -121,7 +134,7 @@ mod tests {
             for (sent, gap) in gaps.into_iter().enumerate() {
                 let allowed = f64::from(burst) + f64::from(rate) * now.duration_since(start).as_secs_f64();
                 assert!(sent as f64 <= allowed + 1.0, "{sent} of {allowed}");
-                now += spent.line(pace, 1, now) + Duration::from_millis(gap);
+                now += spent.line(pace, now) + Duration::from_millis(gap);
             }
         }
     }

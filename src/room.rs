@@ -18,6 +18,7 @@ mod model;
 mod tests;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -42,8 +43,8 @@ pub const LINE_BYTES: usize = 4096;
 /// line that is partly taken.
 pub const TOLD_BYTES: usize = 4096;
 
-/// Lines of the log that [`Room::look_back`] looks at, at most.
-const LOOK_BACK: u64 = 1000;
+/// Lines that [`Room::look_back`] can go back, at most.
+pub const LOOK_BACK: usize = 1000;
 
 /// A room; clones are the same room.
 #[derive(Clone)]
@@ -53,6 +54,8 @@ struct State {
     log: Log,
     slots: Slab<Slot>,
     bell: Bell,
+    /// Numbers of the last lines that members published, at most [`LOOK_BACK`] of them.
+    spoken: VecDeque<u64>,
     /// Members that have not left.
     present: usize,
     joins: u32,
@@ -99,7 +102,7 @@ pub enum Taken {
 }
 
 impl Room {
-    /// A room whose log keeps at most `log_bytes`, of which each line takes 16 beside its own;
+    /// A room whose log keeps at most `log_bytes`, of which each line takes 24 beside its own;
     /// its two rings grow by doubling, to at most twice that of memory.
     pub fn new(log_bytes: usize) -> Room {
         Room::with(Log::new(log_bytes), true)
@@ -130,11 +133,9 @@ impl Room {
     /// told of it, and what the log drops before it is read is skipped.
     pub fn look_back(&self, lines: usize) -> (Member, usize) {
         let mut state = self.0.borrow_mut();
-        let end = state.log.next();
-        let oldest = state.log.first().max(end.saturating_sub(LOOK_BACK));
-        let spoken = (oldest..end).rev().filter(|&number| state.log.author(number).is_some());
-        let (found, start) =
-            spoken.take(lines).fold((0, end), |(found, _), number| (found + 1, number));
+        let (first, end) = (state.log.first(), state.log.next());
+        let kept = state.spoken.iter().rev().take(lines).take_while(|number| **number >= first);
+        let (found, start) = kept.fold((0, end), |(found, _), number| (found + 1, *number));
         let past = Slot { until: Some(end), only_members: true, ..Slot::new(start) };
         (self.member(&mut state, past), found)
     }
@@ -159,8 +160,16 @@ impl Room {
     }
 
     fn with(log: Log, tells_missed: bool) -> Room {
-        let (slots, bell) = (Slab::new(), Bell::new());
-        Room(Rc::new(RefCell::new(State { log, slots, bell, present: 0, joins: 0, tells_missed })))
+        let (slots, bell, spoken) = (Slab::new(), Bell::new(), VecDeque::new());
+        Room(Rc::new(RefCell::new(State {
+            log,
+            slots,
+            bell,
+            spoken,
+            present: 0,
+            joins: 0,
+            tells_missed,
+        })))
     }
 }
 
@@ -301,6 +310,12 @@ impl Drop for Member {
 impl State {
     fn publish(&mut self, line: &[u8], author: Option<Author>) {
         let line = cut(line, LINE_BYTES - 2);
+        if author.is_some() {
+            if self.spoken.len() == LOOK_BACK {
+                self.spoken.pop_front();
+            }
+            self.spoken.push_back(self.log.next());
+        }
         let slots = &mut self.slots;
         self.log.push([line, b"\r\n"], author, |number, author| {
             let Some(author) = author else { return };

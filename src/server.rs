@@ -24,7 +24,8 @@ use crate::connection::Connection;
 use crate::driver::{Async, Timer, ensure_driven};
 use crate::figures::{Figures, Reason};
 use crate::limits::{
-    ACCEPT_PAUSE, CHUNK_BYTES, Limits, REFUSAL_GRACE, REFUSALS, REPEAT_QUIET, SHUTDOWN, TURN,
+    ACCEPT_PAUSE, CHUNK_BYTES, Limits, REFUSAL_GRACE, REFUSALS, REPEAT_QUIET, SHUTDOWN, TEARDOWN,
+    TURN,
 };
 use crate::listener::{Listener, canonical, origin};
 use crate::shutdown::Stop;
@@ -83,6 +84,7 @@ where
     for accepting in loops {
         accepting.cancel().await;
     }
+    let teardown = TEARDOWN * server.clients.borrow().len().min(40_000) as u32;
     server.end_all();
     let emptied = async {
         while !server.clients.borrow().is_empty() {
@@ -90,7 +92,7 @@ where
         }
     };
     or(emptied, async {
-        Timer::after(SHUTDOWN).await;
+        Timer::after(SHUTDOWN.saturating_sub(teardown)).await;
     })
     .await;
     for (_, client) in clients.take() {
@@ -117,8 +119,15 @@ impl Shared {
     }
 
     pub(crate) fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Task<T> {
-        let executor = self.executor.upgrade();
-        executor.expect("only tasks of the executor hold a connection").spawn(future)
+        self.try_spawn(future).expect("a task that runs has an executor")
+    }
+
+    /// `None` when the executor is being dropped, and this task with it.
+    pub(crate) fn try_spawn<T: 'static>(
+        &self,
+        future: impl Future<Output = T> + 'static,
+    ) -> Option<Task<T>> {
+        Some(self.executor.upgrade()?.spawn(future))
     }
 }
 

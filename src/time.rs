@@ -17,6 +17,8 @@ use crate::connection::Connection;
 use crate::driver::Timer;
 use crate::figures::Reason;
 use crate::input::Input;
+use crate::limits::GOODBYE;
+use crate::pace::Pace;
 use crate::room::{LINE_BYTES, Member, Room};
 use crate::telnet::Event;
 use crate::writer;
@@ -30,6 +32,9 @@ const MARGIN: Duration = Duration::from_millis(1);
 /// [`MARGIN`].
 const LONGEST_SLEEP: Duration = Duration::from_secs(2);
 
+/// Time between two ticks, at most: a day.
+pub const LONGEST_EVERY: Duration = Duration::from_secs(86_400);
+
 /// Formats the time, and holds the room in which everyone reads it.
 #[derive(Debug)]
 pub struct Clock {
@@ -41,13 +46,13 @@ pub struct Clock {
 
 impl Clock {
     /// A clock for `zone` that ticks `every` so often, on multiples of it since the Unix epoch;
-    /// zero counts as one second. `format` is strftime's; without one, lines are RFC 3339.
+    /// zero counts as one second, and more than [`LONGEST_EVERY`] as that. `format` is strftime's; without one, lines are RFC 3339.
     ///
     /// # Errors
     /// What is wrong with the format: an unknown directive, control characters, or a line that
     /// is empty or longer than [`LINE_BYTES`].
     pub fn new(zone: TimeZone, format: Option<&str>, every: Duration) -> Result<Clock, String> {
-        let every = if every.is_zero() { Duration::from_secs(1) } else { every };
+        let every = if every.is_zero() { Duration::from_secs(1) } else { every.min(LONGEST_EVERY) };
         let format = format.map(str::to_owned);
         let clock = Clock { room: Room::newest_only(), zone, format, every };
         let sample = clock.format(Timestamp::UNIX_EPOCH)?;
@@ -73,19 +78,21 @@ impl Clock {
         self.format(Timestamp::now()).unwrap_or_default()
     }
 
-    /// Publishes a line at once and one at each tick, for ever: the one ticker for everybody.
+    /// Publishes a line at each tick, for ever: the one ticker for everybody.
     pub async fn run(&self) {
+        let mut last: Option<Instant> = None;
         loop {
-            let last = Instant::now();
             loop {
                 let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let wait = until_tick(wall, last.elapsed(), self.every) + MARGIN;
+                let since_last = last.map(|last| last.elapsed());
+                let wait = until_tick(wall, since_last, self.every) + MARGIN;
                 if wait <= LONGEST_SLEEP {
                     Timer::after(wait).await;
                     break;
                 }
                 Timer::after((wait - LONGEST_SLEEP / 2).min(LONGEST_SLEEP)).await;
             }
+            last = Some(Instant::now());
             self.room.publish(self.line());
         }
     }
@@ -112,18 +119,22 @@ pub(crate) fn local_zone() -> TimeZone {
 
 /// Sends the client the time until it goes: the line of this moment at once, then every tick's.
 ///
+/// What the network and the client's own machine hold already still arrives; nothing is added
+/// to it while it does not flow.
+///
 /// A FIN does not stop the ticks, since `nc host port </dev/null` sends one and reads on; a dead
 /// socket does.
 pub async fn handle(clock: Rc<Clock>, connection: Rc<Connection>) -> Reason {
     log::info!(peer:% = connection.peer(); "connected");
     let member = Rc::new(clock.room.join());
     member.tell(clock.line() + "\r\n");
+    connection.figures().lines_out.add(1);
     let writer = connection.spawn(writer::pump(connection.clone(), member.clone()));
     let reason = match until_leave(&connection, &member).await {
         Ok(reason) | Err(reason) => reason,
     };
     if reason == Reason::GoingDown {
-        member.tell("*** the server is going down, goodbye\r\n");
+        member.tell(GOODBYE);
     }
     member.leave();
     connection.part(reason, writer).await
@@ -131,7 +142,7 @@ pub async fn handle(clock: Rc<Clock>, connection: Rc<Connection>) -> Reason {
 
 /// Ignores what the client sends, but for telnet's requests and its ways to leave.
 async fn until_leave(connection: &Rc<Connection>, member: &Member) -> Result<Reason, Reason> {
-    let mut input = Input::new(connection.clone());
+    let mut input = Input::new(connection.clone(), Pace::default());
     while let Some(event) = input.next().await? {
         match event {
             Event::Leave | Event::Interrupt => return Ok(Reason::Left),
@@ -141,7 +152,7 @@ async fn until_leave(connection: &Rc<Connection>, member: &Member) -> Result<Rea
             Event::Line | Event::AreYouThere => {}
         }
     }
-    Ok(connection.ended().await)
+    Err(connection.ended_or_dead().await)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::room::{Member, Taken};
 /// # Errors
 /// Why the connection can be written to no longer; its reader is told as well.
 pub async fn pump(connection: Rc<Connection>, member: Rc<Member>) -> Result<(), Reason> {
+    let _guard = EndOnPanic(&connection);
     loop {
         let taken = connection
             .write_with(|| {
@@ -31,6 +32,17 @@ pub async fn pump(connection: Rc<Connection>, member: Rc<Member>) -> Result<(), 
             }
             Taken::Nothing => member.rung().await,
             Taken::End => return Ok(()),
+        }
+    }
+}
+
+/// A panic of this task would leave a client that is read and never written to.
+struct EndOnPanic<'a>(&'a Connection);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end(Reason::Failed);
         }
     }
 }

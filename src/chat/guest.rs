@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::rc::Rc;
+use std::thread::panicking;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::or;
@@ -14,14 +15,13 @@ use crate::connection::Connection;
 use crate::driver::Timer;
 use crate::figures::Reason;
 use crate::input::Input;
-use crate::pace::Spent;
 use crate::presence::{SUMMARY, Telling};
 use crate::room::Member;
 use crate::telnet::Event;
 use crate::{text, writer};
 
 /// Time for choosing a name; who takes longer comes in as the guest it is.
-const ASK: Duration = Duration::from_secs(60);
+pub const ASK: Duration = Duration::from_secs(60);
 
 /// Pause of a client that speaks while it leaves half the log unread, before it is looked at
 /// again.
@@ -34,8 +34,8 @@ pub(super) struct Guest {
     member: Rc<Member>,
     number: u64,
     name: Rc<str>,
-    /// Why it goes, once it does.
-    reason: Cell<Reason>,
+    /// Why it goes, once it says so: it may panic, or be dropped by a server that goes down.
+    reason: Cell<Option<Reason>>,
 }
 
 impl Guest {
@@ -58,11 +58,11 @@ impl Guest {
         let name: Rc<str> = name.into();
         connection.set_label(name.clone());
         log::info!(peer:% = connection.peer(), name = &*name; "joined");
-        let here = chat.room.len() + 1;
+        let here = chat.names.borrow().count() + 1;
         let telling = chat.presence.borrow_mut().join(here, Instant::now());
         announce(&chat, &connection, telling, || format!("*** {name} joined ({here} here)"));
         let member = Rc::new(chat.room.join());
-        Ok(Guest { chat, connection, member, number, name, reason: Cell::new(Reason::Failed) })
+        Ok(Guest { chat, connection, member, number, name, reason: Cell::default() })
     }
 
     /// What writes to the client: welcome, message of the day, history, then the talk. It must
@@ -83,17 +83,14 @@ impl Guest {
 
     /// Relays the client's lines until its end; the reason is one either way.
     pub(super) async fn listen(&self, input: &mut Input) -> Result<Reason, Reason> {
-        let mut spent = Spent::default();
         let (mut interrupts, mut hint_due) = (0, false);
         while let Some(event) = input.next().await? {
             match event {
                 Event::Line => {
                     interrupts = 0;
                     self.say(input.line());
-                    let length = input.line().len();
-                    let pause = spent.line(self.chat.config.pace, length, Instant::now());
-                    if !pause.is_zero() || self.is_far_behind() {
-                        Box::pin(self.hold_back(input, pause)).await?;
+                    while self.is_far_behind() {
+                        Box::pin(input.pause(BACKLOG_PAUSE)).await?;
                     }
                 }
                 Event::Reply(bytes) => self.answer(&bytes),
@@ -118,7 +115,7 @@ impl Guest {
         if let Some(farewell) = farewell(reason) {
             self.answer(farewell.as_bytes());
         }
-        self.reason.set(reason);
+        self.reason.set(Some(reason));
     }
 
     /// Publishes a line of the client, if anything of it can be shown.
@@ -136,16 +133,8 @@ impl Guest {
         }
     }
 
-    /// Does not read the client for as long as its pace says, nor while it leaves half of the
-    /// log unread: one that only writes would otherwise push out what others still have to read.
-    async fn hold_back(&self, input: &mut Input, pause: Duration) -> Result<(), Reason> {
-        input.pause(pause).await?;
-        while self.is_far_behind() {
-            input.pause(BACKLOG_PAUSE).await?;
-        }
-        Ok(())
-    }
-
+    /// One that leaves half of the log unread is not read either: it would push out what others
+    /// still have to read.
     fn is_far_behind(&self) -> bool {
         self.member.backlog() > self.chat.config.log_bytes / 2
     }
@@ -160,9 +149,10 @@ impl Drop for Guest {
     fn drop(&mut self) {
         self.chat.names.borrow_mut().leave(self.number);
         self.member.leave();
-        let reason = self.reason.get();
+        let cut_off = if panicking() { Reason::Failed } else { Reason::GoingDown };
+        let reason = self.reason.get().unwrap_or(cut_off);
         if reason != Reason::GoingDown {
-            let here = self.chat.room.len();
+            let here = self.chat.names.borrow().count();
             let telling = self.chat.presence.borrow_mut().leave(here, Instant::now());
             let single = || format!("*** {} left ({reason})", self.name);
             announce(&self.chat, &self.connection, telling, single);
@@ -232,10 +222,10 @@ fn announce(
             let chat = chat.clone();
             let summary = async move {
                 Timer::after(SUMMARY).await;
-                let summary = chat.presence.borrow_mut().summary(chat.room.len());
+                let summary = chat.presence.borrow_mut().summary(chat.names.borrow().count());
                 summary.inspect(|line| chat.room.publish(line));
             };
-            connection.spawn(summary).detach();
+            connection.try_spawn(summary);
         }
     }
 }

@@ -52,6 +52,11 @@ impl Names {
         self.here.remove(&number);
     }
 
+    /// How many are here.
+    pub(super) fn count(&self) -> usize {
+        self.here.len()
+    }
+
     /// What a newcomer reads of those who are here before it enters.
     pub(super) fn welcome(&self, name: &str) -> String {
         let shown: Vec<&str> = self.here.values().take(WELCOME_NAMES).map(|name| &**name).collect();

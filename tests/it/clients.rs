@@ -10,10 +10,8 @@ use std::process::{Child, Command};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::harness::{PATIENCE, Server, is_missing};
+use crate::harness::{PATIENCE, Server, is_missing, pseudo_terminal};
 
 #[test]
 fn telnet_nc_and_putty_talk_to_each_other() {
@@ -179,12 +177,7 @@ struct Terminal {
 
 impl Terminal {
     fn run(client: &str, arguments: &[&str]) -> Terminal {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
-        grantpt(&master).expect("a pseudo-terminal");
-        unlockpt(&master).expect("a pseudo-terminal");
-        let name = ptsname(&master, Vec::new()).expect("a pseudo-terminal");
-        let slave = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
-        let slave = slave.expect("a pseudo-terminal");
+        let (master, slave) = pseudo_terminal();
         let copy = || slave.try_clone().expect("a descriptor");
         // Only setsid can make it the client's controlling terminal, so that ^C is a signal.
         let child = Command::new("setsid")

@@ -244,6 +244,31 @@ fn chat_during(session: impl FnOnce(SocketAddr, shutdown::Trigger) + Send + 'sta
     serve_during(&Executor::default(), &Limits::default(), handler, session);
 }
 
+#[test]
+fn a_host_may_drop_a_crowded_chat_and_its_executor() {
+    let executor = Executor::default();
+    let (listener, address) = listen(&Limits::default());
+    let (_trigger, stop) = shutdown::channel();
+    let chat = Rc::new(Chat::default());
+    let room = chat.room().clone();
+    let limits = Limits::default();
+    let handler = move |client| chat::handle(chat.clone(), client);
+    let crowd: Vec<_> =
+        std::thread::spawn(move || (0..80).map(|_| Client::connect(address)).collect::<Vec<_>>())
+            .join()
+            .expect("the kernel accepts");
+    let everybody = async {
+        while room.len() < crowd.len() {
+            smol_servers::driver::Timer::after(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    };
+    let serving = server::serve(&executor, listener, &limits, stop, handler);
+    smol_servers::driver::block_on(executor.run(or(serving, everybody))).expect("it serves");
+    drop(executor);
+    assert!(room.is_empty());
+}
+
 #[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
 #[test]
 fn a_host_drives_a_server_from_another_reactor() {

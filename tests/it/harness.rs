@@ -4,9 +4,12 @@
 mod client;
 mod server;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::cell::RefCell;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -112,4 +115,14 @@ pub(crate) fn is_missing(programs: &[&str]) -> bool {
         }
         !found
     })
+}
+
+/// A terminal's two ends: the one that shows and types, and the one that a program has.
+pub(crate) fn pseudo_terminal() -> (OwnedFd, OwnedFd) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
+    grantpt(&master).expect("a pseudo-terminal");
+    unlockpt(&master).expect("a pseudo-terminal");
+    let name = ptsname(&master, Vec::new()).expect("a pseudo-terminal");
+    let slave = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+    (master, slave.expect("a pseudo-terminal"))
 }

@@ -12,7 +12,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Signal;
 
-use crate::harness::{Server, binary, in_shell, numbers};
+use crate::harness::{Server, binary, in_shell, numbers, pseudo_terminal};
 
 #[test]
 fn a_closed_stderr_stops_nothing() {
@@ -28,6 +28,17 @@ fn a_stderr_on_a_full_disk_stops_nothing() {
 fn a_stderr_pipe_whose_reader_is_gone_stops_nothing() {
     let (server, reader) = start_on_pipe(&[]);
     drop(reader);
+    serves_on(&server);
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_stops_nothing() {
+    let terminal = Cell::new(None);
+    let server = Server::start_unheard(|| {
+        let (master, slave) = pseudo_terminal();
+        terminal.set(Some(master));
+        logging_to(slave, &[])
+    });
     serves_on(&server);
 }
 

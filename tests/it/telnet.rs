@@ -84,7 +84,7 @@ fn a_flood_of_requests_is_not_answered_by_a_flood() {
 
 #[test]
 fn a_suboption_that_never_ends_holds_no_memory() {
-    let server = Server::start("chat", &[]);
+    let server = Server::start("chat", &["--rate", "0"]);
     let mut ann = server.guest(&mut []);
     let before = server.status("VmRSS");
     ann.send(b"\xff\xfa");
