@@ -99,11 +99,6 @@ impl Input {
         self.telnet.unfinished()
     }
 
-    /// True when everything that was read has been looked at.
-    pub fn is_drained(&self) -> bool {
-        self.chunk.as_ref().is_none_or(|chunk| self.at == chunk.len())
-    }
-
     /// Reads nothing for so long; of what is read already it keeps an exact copy.
     ///
     /// # Errors

@@ -31,6 +31,9 @@ pub enum Event {
     Leave,
 }
 
+/// The answer to the timing mark that telnet sends behind its ^C (RFC 860).
+pub const TIMING_MARK_REPLY: [u8; 3] = [IAC, WILL, TIMING_MARK];
+
 const IAC: u8 = 255;
 const DONT: u8 = 254;
 const DO: u8 = 253;

@@ -17,7 +17,7 @@ use crate::figures::Reason;
 use crate::input::Input;
 use crate::presence::{SUMMARY, Telling};
 use crate::room::Member;
-use crate::telnet::Event;
+use crate::telnet::{Event, TIMING_MARK_REPLY};
 use crate::{text, writer};
 
 /// Time for choosing a name; who takes longer comes in as the guest it is.
@@ -26,6 +26,8 @@ pub const ASK: Duration = Duration::from_secs(60);
 /// Pause of a client that speaks while it leaves half the log unread, before it is looked at
 /// again.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
+
+const INTERRUPT_HINT: &[u8] = b"*** ^C again to leave\r\n";
 
 /// A client in the chat; dropped, it has left, and the others know.
 pub(super) struct Guest {
@@ -83,27 +85,30 @@ impl Guest {
 
     /// Relays the client's lines until its end; the reason is one either way.
     pub(super) async fn listen(&self, input: &mut Input) -> Result<Reason, Reason> {
-        let (mut interrupts, mut hint_due) = (0, false);
+        let mut interrupted = false;
         while let Some(event) = input.next().await? {
             match event {
                 Event::Line => {
-                    interrupts = 0;
+                    interrupted = false;
                     self.say(input.line());
                     while self.is_far_behind() {
                         Box::pin(input.pause(BACKLOG_PAUSE)).await?;
                     }
                 }
-                Event::Reply(bytes) => self.answer(&bytes),
+                Event::Reply(bytes) => {
+                    self.answer(&bytes);
+                    // Telnet throws away what it reads between its ^C and this answer.
+                    if interrupted && bytes == TIMING_MARK_REPLY {
+                        self.answer(INTERRUPT_HINT);
+                    }
+                }
                 Event::AreYouThere => self.answer(b"*** yes, still here\r\n"),
-                Event::Interrupt if interrupts > 0 => return Ok(Reason::Left),
-                Event::Interrupt => (interrupts, hint_due) = (1, true),
+                Event::Interrupt if interrupted => return Ok(Reason::Left),
+                Event::Interrupt => {
+                    interrupted = true;
+                    self.answer(INTERRUPT_HINT);
+                }
                 Event::Leave => return Ok(Reason::Left),
-            }
-            // Telnet throws away what it reads between its ^C and the answer to the timing mark
-            // that comes right behind, so the hint waits for that.
-            if hint_due && input.is_drained() {
-                hint_due = false;
-                self.answer(b"*** ^C again to leave\r\n");
             }
         }
         self.say(input.unfinished());

@@ -61,10 +61,13 @@ fn a_command_cut_at_every_byte_is_still_one() {
 fn each_way_to_leave_is_understood() {
     let server = Server::start("chat", &[]);
     let mut witness = server.guest(&mut []);
-    for goodbye in [&b"\xff\xf4\xff\xf4"[..], b"\x03\x03", b"\xff\xec", b"\x04"] {
+    for goodbye in [&b"\xff\xec"[..], b"\x04", b"\xff\xf4\xff\xf4", b"\x03\x03"] {
         let mut ann = server.guest(&mut [&mut witness]);
         ann.send(goodbye);
         witness.expect(format_args!("*** {} left (left)", ann.name));
+        if goodbye[0] == 0x03 || goodbye[1..].starts_with(b"\xf4") {
+            ann.expect("*** ^C again to leave");
+        }
         ann.expect_eof();
     }
 }
