@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 
 SECONDS ?= 60
 
-.PHONY: all check test test-smol-reactor fuzz bench fmt lint doc install clients
+.PHONY: all check compare compare-full compare-setup compare-smoke test test-smol-reactor fuzz bench fmt lint doc install clients
 
 all:
 	$(CARGO) build --release
@@ -23,6 +23,19 @@ fuzz:
 
 bench:
 	$(CARGO) bench --locked --bench bench
+
+compare:
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run
+
+compare-full:
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run --full
+
+compare-smoke:
+	$(CARGO) test --locked --manifest-path compare/Cargo.toml -p compare
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- smoke
+
+compare-setup:
+	sh compare/peers/setup.sh
 
 fmt:
 	$(CARGO) fmt --check

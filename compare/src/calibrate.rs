@@ -1,0 +1,229 @@
+//! What the machine's own system calls cost: the floor no server gets below.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io::{IoSlice, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::net::SendFlags;
+
+use crate::Result;
+use crate::machine::{Machine, pin};
+use crate::stats::spread;
+
+/// Time spent on each price.
+const EACH: Duration = Duration::from_millis(180);
+
+/// Calls between two looks at the clock.
+const CALLS: u32 = 32;
+
+const LINE: usize = 64;
+
+/// Nanoseconds a call, by name.
+pub(crate) type Prices = BTreeMap<String, f64>;
+
+pub(crate) fn show() -> Result<()> {
+    let prices = prices(&Machine::take()?)?;
+    println!("nanoseconds a call, 64 bytes each, on loopback TCP:");
+    for (name, nanos) in prices {
+        println!("{name:<24} {nanos:>8.0}");
+    }
+    Ok(())
+}
+
+pub(crate) fn prices(machine: &Machine) -> Result<Prices> {
+    let mut prices = Prices::new();
+    send_and_recv(&mut prices)?;
+    writev(&mut prices)?;
+    epolls(&mut prices)?;
+    accepts(&mut prices)?;
+    prices.insert("wake-up by eventfd".into(), wake_up(machine, eventfd_pair()?)?);
+    prices.insert("wake-up by pipe".into(), wake_up(machine, pipe_pair()?)?);
+    pin(machine.generator)?;
+    Ok(prices)
+}
+
+/// Nanoseconds a call: the median of many short series, each with its own preparation.
+fn price(
+    mut prepare: impl FnMut() -> Result<()>,
+    mut series: impl FnMut() -> Result<()>,
+) -> Result<f64> {
+    let (mut nanos, end) = (Vec::new(), Instant::now() + EACH);
+    while Instant::now() < end {
+        prepare()?;
+        let started = Instant::now();
+        series()?;
+        nanos.push(started.elapsed().as_nanos() as f64 / f64::from(CALLS));
+    }
+    Ok(spread(nanos).ok_or("nothing measured")?.median)
+}
+
+fn connection() -> Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let near = TcpStream::connect(listener.local_addr()?)?;
+    let (far, _) = listener.accept()?;
+    near.set_nodelay(true)?;
+    Ok((near, far))
+}
+
+fn send_and_recv(prices: &mut Prices) -> Result<()> {
+    let (near, far) = connection()?;
+    let line = [b'x'; LINE];
+    let drain = |far: &TcpStream, bytes: usize| -> Result<()> {
+        Ok((&mut &*far).read_exact(&mut vec![0; bytes])?)
+    };
+    let mut full = false;
+    let send = price(
+        || {
+            if std::mem::replace(&mut full, true) {
+                drain(&far, LINE * CALLS as usize)
+            } else {
+                Ok(())
+            }
+        },
+        || {
+            for _ in 0..CALLS {
+                rustix::net::send(&near, &line, SendFlags::NOSIGNAL)?;
+            }
+            Ok(())
+        },
+    )?;
+    prices.insert("send".into(), send);
+    drain(&far, LINE * CALLS as usize)?;
+    let recv = price(
+        || (0..CALLS).try_for_each(|_| Ok((&near).write_all(&line)?)),
+        || (0..CALLS).try_for_each(|_| Ok((&far).read_exact(&mut [0; LINE])?)),
+    )?;
+    prices.insert("recv".into(), recv);
+    far.set_nonblocking(true)?;
+    let empty = price(
+        || Ok(()),
+        || {
+            (0..CALLS).for_each(|_| _ = (&far).read(&mut [0; LINE]));
+            Ok(())
+        },
+    )?;
+    prices.insert("recv, nothing there".into(), empty);
+    Ok(())
+}
+
+fn writev(prices: &mut Prices) -> Result<()> {
+    let (near, far) = connection()?;
+    let line = [b'x'; LINE];
+    let lines = [IoSlice::new(&line); 16];
+    let sent = Cell::new(0);
+    let mut buffer = vec![0; LINE * 16 * CALLS as usize];
+    let nanos = price(
+        || Ok((&far).read_exact(&mut buffer[..sent.take()])?),
+        || {
+            for _ in 0..CALLS {
+                sent.set(sent.get() + (&near).write_vectored(&lines)?);
+            }
+            Ok(())
+        },
+    )?;
+    prices.insert("writev of 16 lines".into(), nanos);
+    Ok(())
+}
+
+fn epolls(prices: &mut Prices) -> Result<()> {
+    let (mut near, far) = connection()?;
+    let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let data = epoll::EventData::new_u64(1);
+    epoll::add(&set, &far, data, epoll::EventFlags::IN)?;
+    near.write_all(b"x")?;
+    let control = price(
+        || Ok(()),
+        || (0..CALLS).try_for_each(|_| Ok(epoll::modify(&set, &far, data, epoll::EventFlags::IN)?)),
+    )?;
+    prices.insert("epoll_ctl".into(), control);
+    let mut events: Vec<epoll::Event> = Vec::with_capacity(8);
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let wait = price(
+        || Ok(()),
+        || {
+            for _ in 0..CALLS {
+                events.clear();
+                epoll::wait(&set, spare_capacity(&mut events), Some(&at_once))?;
+            }
+            Ok(())
+        },
+    )?;
+    prices.insert("epoll_wait, one ready".into(), wait);
+    Ok(())
+}
+
+fn accepts(prices: &mut Prices) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let (mut near, mut far) = (Vec::new(), Vec::new());
+    let waiting = RefCell::new(&mut near);
+    let nanos = price(
+        || {
+            let mut near = waiting.borrow_mut();
+            near.clear();
+            (0..CALLS).try_for_each(|_| {
+                near.push(TcpStream::connect(address)?);
+                Ok(())
+            })
+        },
+        || {
+            (0..CALLS).try_for_each(|_| {
+                far.push(listener.accept()?);
+                Ok(())
+            })
+        },
+    )?;
+    prices.insert("accept".into(), nanos);
+    Ok(())
+}
+
+/// Two descriptors to write on and two to read from: there and back.
+struct Bells {
+    ring: [OwnedFd; 2],
+    hear: [OwnedFd; 2],
+}
+
+fn eventfd_pair() -> Result<Bells> {
+    let bells = [eventfd(0, EventfdFlags::CLOEXEC)?, eventfd(0, EventfdFlags::CLOEXEC)?];
+    let [one, other] = &bells;
+    Ok(Bells { hear: [one.try_clone()?, other.try_clone()?], ring: bells })
+}
+
+fn pipe_pair() -> Result<Bells> {
+    let ((one_end, one), (other_end, other)) = (rustix::pipe::pipe()?, rustix::pipe::pipe()?);
+    Ok(Bells { ring: [one, other], hear: [one_end, other_end] })
+}
+
+/// Half of a round trip between a thread on each core, who both sleep until they are rung.
+fn wake_up(machine: &Machine, bells: Bells) -> Result<f64> {
+    let Bells { ring: [there, back], hear: [at_there, at_back] } = bells;
+    let one = 1_u64.to_ne_bytes();
+    let core = machine.server;
+    let answering = std::thread::spawn(move || -> std::result::Result<(), String> {
+        pin(core).map_err(|error| error.to_string())?;
+        let mut rung = [0; 8];
+        // The other side closes its pipe, or rings twice, when it is done.
+        while matches!(rustix::io::read(&at_there, &mut rung), Ok(8)) && rung == one {
+            rustix::io::write(&back, &one).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    });
+    let nanos = price(
+        || Ok(()),
+        || {
+            for _ in 0..CALLS {
+                rustix::io::write(&there, &one)?;
+                rustix::io::read(&at_back, &mut [0; 8])?;
+            }
+            Ok(())
+        },
+    )?;
+    rustix::io::write(&there, &2_u64.to_ne_bytes())?;
+    answering.join().map_err(|_| "the answering thread panicked")??;
+    Ok(nanos / 2.0)
+}

@@ -1,0 +1,101 @@
+//! What a peer is, apart from how fast: version, lines of code, crates, size.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::peers::{self, Peer, Start, above, here, output};
+use crate::results::Facts;
+use crate::workload::Program;
+
+pub(crate) fn facts(peer: &Peer) -> Facts {
+    let binary = match peer.start {
+        Start::Ours | Start::Cargo(_) | Start::Go => Some(peer.binary(Program::Chat)),
+        _ => None,
+    };
+    Facts {
+        name: peer.name.into(),
+        lane: peer.lane.name().into(),
+        runtime: peer.runtime.into(),
+        version: version(peer).unwrap_or_else(|| "unknown".into()),
+        code_lines: (!matches!(peer.start, Start::Ncat)).then(|| code_lines(&peer.sources())),
+        crates: crates(peer),
+        size: binary.and_then(|binary| fs::metadata(binary).ok()).map(|meta| meta.len()),
+    }
+}
+
+fn version(peer: &Peer) -> Option<String> {
+    match peer.start {
+        Start::Ours => locked(&above(), "smol"),
+        Start::Cargo("std") => output("rustc", &["--version"]),
+        Start::Cargo(runtime) => locked(&here(), runtime),
+        Start::Python([]) => peers::python(&["--version"]),
+        Start::Python(_) => {
+            peers::python(&["-c", "import uvloop; print('uvloop', uvloop.__version__)"])
+        }
+        Start::Node => output("node", &["--version"]).map(|version| format!("node {version}")),
+        Start::Go => output("go", &["version"]),
+        Start::Ncat => output("ncat", &["--version"]),
+    }
+}
+
+/// The version of a crate, as the lock file has it.
+fn locked(directory: &Path, name: &str) -> Option<String> {
+    let lock = fs::read_to_string(directory.join("Cargo.lock")).ok()?;
+    let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+    Some(format!("{name} {}", rest.split('"').next()?))
+}
+
+fn crates(peer: &Peer) -> Option<usize> {
+    let (directory, package) = match peer.start {
+        Start::Ours => (above(), "smol-servers".to_owned()),
+        Start::Cargo(_) => (here(), peer.package()),
+        _ => return None,
+    };
+    let manifest = directory.join("Cargo.toml");
+    let manifest = manifest.to_string_lossy();
+    let tree = output(
+        "cargo",
+        &["tree", "--manifest-path", &manifest, "-p", &package, "-e", "normal", "--prefix", "none"],
+    )?;
+    let names: BTreeSet<&str> =
+        tree.lines().filter_map(|line| line.split_ascii_whitespace().next()).collect();
+    Some(names.len().saturating_sub(1))
+}
+
+/// Lines that are neither blank nor comment nor tests, of all source files below.
+fn code_lines(path: &Path) -> usize {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        return entries.map(|entry| code_lines(&entry.path())).sum();
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let source = [".rs", ".py", ".js", ".go"].iter().any(|end| name.ends_with(end));
+    if !source || name == "tests.rs" {
+        return 0;
+    }
+    let text = fs::read_to_string(path).unwrap_or_default();
+    // A peer may take a file from another one.
+    let taken = text.lines().filter_map(|line| line.strip_prefix("#[path = \"")?.split('"').next());
+    let taken = taken.map(|file| code_lines(&path.with_file_name(file)));
+    count(&text, name.ends_with(".py")) + taken.sum::<usize>()
+}
+
+fn count(text: &str, python: bool) -> usize {
+    let text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let comment = if python { "#" } else { "//" };
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with(comment)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn only_code_counts() {
+        let text = "//! doc\n\nfn main() {\n    // why\n    run();\n}\n\n#[cfg(test)]\nmod tests {\n  x\n}\n";
+        assert_eq!(count(text, false), 3);
+        assert_eq!(count("#!/usr/bin/env python3\n\nrun()\n", true), 1);
+    }
+}

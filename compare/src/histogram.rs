@@ -1,0 +1,112 @@
+//! Counts of durations in buckets that are three per cent wide, so that millions cost nothing.
+
+use std::time::Duration;
+
+/// Bits of a bucket's place within its octave.
+const BITS: u32 = 5;
+
+#[derive(Clone, Default)]
+pub(crate) struct Histogram {
+    counts: Vec<u64>,
+    total: u64,
+    max: u64,
+}
+
+impl Histogram {
+    pub(crate) fn add(&mut self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.add_many(nanos, 1);
+    }
+
+    /// For merging what [`pairs`](Self::pairs) gave.
+    pub(crate) fn add_many(&mut self, nanos: u64, count: u64) {
+        let bucket = bucket(nanos);
+        if self.counts.len() <= bucket {
+            self.counts.resize(bucket + 1, 0);
+        }
+        self.counts[bucket] += count;
+        self.total += count;
+        self.max = self.max.max(nanos);
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    pub(crate) fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// Nanoseconds that the share `q` (0 to 1) of all are not above.
+    pub(crate) fn quantile(&self, q: f64) -> u64 {
+        let wanted = (self.total as f64 * q).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        for (bucket, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if seen >= wanted {
+                return lowest(bucket + 1).saturating_sub(1).min(self.max);
+            }
+        }
+        self.max
+    }
+
+    /// The buckets that hold something: nanoseconds and count.
+    pub(crate) fn pairs(&self) -> Vec<(u64, u64)> {
+        let filled = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        filled
+            .map(|(bucket, count)| (lowest(bucket + 1).saturating_sub(1).min(self.max), *count))
+            .collect()
+    }
+}
+
+fn bucket(nanos: u64) -> usize {
+    let octave = 63 - nanos.max(1).leading_zeros();
+    if octave < BITS {
+        return nanos as usize;
+    }
+    let place = (nanos >> (octave - BITS)) & ((1 << BITS) - 1);
+    ((octave - BITS + 1) as usize) << BITS | place as usize
+}
+
+/// The lowest nanosecond of a bucket.
+fn lowest(bucket: usize) -> u64 {
+    let (octave, place) = (bucket >> BITS, (bucket & ((1 << BITS) - 1)) as u64);
+    if octave == 0 { place } else { ((1 << BITS) + place) << (octave - 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_within_a_bucket_of_the_truth() {
+        let mut histogram = Histogram::default();
+        for micros in 1..=10_000 {
+            histogram.add(Duration::from_micros(micros));
+        }
+        for (q, truth) in [(0.5, 5_000_000.0), (0.99, 9_900_000.0), (0.999, 9_990_000.0)] {
+            let found = histogram.quantile(q) as f64;
+            assert!((found / truth - 1.0).abs() < 0.035, "{q}: {found}");
+        }
+        assert_eq!(histogram.max(), 10_000_000);
+        assert_eq!(histogram.quantile(1.0), 10_000_000);
+    }
+
+    #[test]
+    fn buckets_follow_each_other() {
+        for nanos in (0..5_000).chain([1 << 40, u64::MAX / 2]) {
+            let bucket = bucket(nanos);
+            assert!(lowest(bucket) <= nanos && nanos < lowest(bucket + 1), "{nanos}");
+        }
+    }
+
+    #[test]
+    fn pairs_merge_into_the_same_histogram() {
+        let mut one = Histogram::default();
+        (1..1000).for_each(|n| one.add(Duration::from_nanos(n * n)));
+        let mut other = Histogram::default();
+        one.pairs().iter().for_each(|&(nanos, count)| other.add_many(nanos, count));
+        assert_eq!(one.quantile(0.9), other.quantile(0.9));
+        assert_eq!(one.total(), other.total());
+    }
+}

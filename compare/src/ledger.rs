@@ -1,0 +1,161 @@
+//! What every client of a chat must hear, and what it heard instead: dropped, duplicated,
+//! reordered and damaged lines. Knows nothing about sockets.
+
+use std::collections::BTreeSet;
+
+/// A gap longer than this is counted, not remembered line by line.
+const LONGEST_GAP: u32 = 10_000;
+
+/// A line's numbers take so many bytes at its front.
+pub(crate) const HEAD: usize = 15;
+
+/// Every line each client has heard of each speaker.
+pub(crate) struct Ledger {
+    speakers: usize,
+    /// Number of the next line, by client and speaker.
+    next: Vec<u32>,
+    /// Lines passed over: client, speaker, number. They may still come, late.
+    missing: BTreeSet<(u32, u32, u32)>,
+    lost_in_long_gaps: u64,
+    duplicated: u64,
+    reordered: u64,
+    damaged: u64,
+    /// A line its own speaker heard.
+    returned: u64,
+    filler: Vec<u8>,
+}
+
+impl Ledger {
+    pub(crate) fn new(clients: usize, speakers: usize, bytes: usize) -> Ledger {
+        Ledger {
+            speakers,
+            next: vec![0; clients * speakers],
+            missing: BTreeSet::new(),
+            lost_in_long_gaps: 0,
+            duplicated: 0,
+            reordered: 0,
+            damaged: 0,
+            returned: 0,
+            filler: filler(bytes),
+        }
+    }
+
+    /// The line a speaker says, with its LF.
+    pub(crate) fn line(&self, speaker: usize, number: usize) -> Vec<u8> {
+        let mut line = format!("{speaker:05} {number:08} ").into_bytes();
+        line.extend_from_slice(&self.filler);
+        line.push(b'\n');
+        line
+    }
+
+    /// Takes down what `client` heard, without line end, with or without the name before it.
+    /// Returns speaker and number of a line that is whole and new.
+    pub(crate) fn hear(&mut self, client: usize, line: &[u8]) -> Option<(usize, usize)> {
+        // A name of up to 30 bytes; the text itself may hold "> ".
+        let named = line.windows(2).take(32).position(|two| two == b"> ");
+        let text = named.map_or(line, |end| &line[end + 2..]);
+        let Some((speaker, number)) = self.read(text) else {
+            self.damaged += 1;
+            return None;
+        };
+        if client == speaker {
+            self.returned += 1;
+            return None;
+        }
+        let next = &mut self.next[client * self.speakers + speaker];
+        let (whose, number) = ((client as u32, speaker as u32), number as u32);
+        if number < *next {
+            let late = self.missing.remove(&(whose.0, whose.1, number));
+            *(if late { &mut self.reordered } else { &mut self.duplicated }) += 1;
+            return late.then_some((speaker, number as usize));
+        }
+        if number - *next > LONGEST_GAP {
+            self.lost_in_long_gaps += u64::from(number - *next);
+        } else {
+            self.missing.extend((*next..number).map(|number| (whose.0, whose.1, number)));
+        }
+        *next = number + 1;
+        Some((speaker, number as usize))
+    }
+
+    /// Lines passed over so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.missing.len() as u64 + self.lost_in_long_gaps
+    }
+
+    /// What makes the run invalid, in words.
+    pub(crate) fn faults(&self) -> Option<String> {
+        let faults = [
+            (self.dropped(), "dropped"),
+            (self.duplicated, "duplicated"),
+            (self.reordered, "reordered"),
+            (self.damaged, "damaged"),
+            (self.returned, "returned to their speaker"),
+        ];
+        let faults: Vec<String> = faults
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        (!faults.is_empty()).then(|| format!("lines: {}", faults.join(", ")))
+    }
+
+    fn read(&self, text: &[u8]) -> Option<(usize, usize)> {
+        let whole = text.len() == HEAD + self.filler.len()
+            && text[HEAD..] == self.filler[..]
+            && text[5] == b' '
+            && text[14] == b' ';
+        let (speaker, number) = (digits(text.get(..5)?)?, digits(text.get(6..14)?)?);
+        (whole && speaker < self.speakers).then_some((speaker, number))
+    }
+}
+
+/// What stands behind the numbers, in every line of `bytes` with its LF.
+fn filler(bytes: usize) -> Vec<u8> {
+    (HEAD..bytes.saturating_sub(1)).map(|i| b'a' + (i % 26) as u8).collect()
+}
+
+fn digits(text: &[u8]) -> Option<usize> {
+    text.iter().try_fold(0, |sum, &byte| {
+        byte.is_ascii_digit().then(|| sum * 10 + usize::from(byte - b'0'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(numbers: &[usize]) -> Option<String> {
+        let mut ledger = Ledger::new(2, 2, 56);
+        for &number in numbers {
+            let line = ledger.line(0, number);
+            ledger
+                .hear(1, format!("<guest1> {}", String::from_utf8_lossy(&line).trim()).as_bytes());
+        }
+        ledger.faults()
+    }
+
+    #[test]
+    fn each_fault_has_its_name() {
+        assert_eq!(heard(&[0, 1, 2, 3]), None);
+        assert_eq!(heard(&[0, 1, 3]).as_deref(), Some("lines: 1 dropped"));
+        assert_eq!(heard(&[0, 1, 1, 2]).as_deref(), Some("lines: 1 duplicated"));
+        assert_eq!(heard(&[0, 2, 1, 3]).as_deref(), Some("lines: 1 reordered"));
+        assert_eq!(heard(&[0, 90_000]).as_deref(), Some("lines: 89999 dropped"));
+    }
+
+    #[test]
+    fn damage_and_an_echo_of_ones_own_are_found() {
+        let mut ledger = Ledger::new(2, 2, 56);
+        let mut line = ledger.line(0, 0);
+        line.pop();
+        line[40] ^= 1;
+        assert_eq!(ledger.hear(1, &line), None);
+        line[40] ^= 1;
+        assert_eq!(ledger.hear(1, &line[..50]), None);
+        assert_eq!(ledger.hear(0, &line), None);
+        let faults = "lines: 2 damaged, 1 returned to their speaker";
+        assert_eq!(ledger.faults().as_deref(), Some(faults));
+        assert_eq!(ledger.hear(1, &line), Some((0, 0)));
+    }
+}

@@ -1,0 +1,40 @@
+//! Bytes of many clients, cut into lines.
+
+use crate::Result;
+
+/// The unfinished line of each client.
+#[derive(Default)]
+pub(crate) struct Lines(Vec<Vec<u8>>);
+
+impl Lines {
+    /// Hands every line that `bytes` finish to `take`, without its CR LF or LF.
+    pub(crate) fn feed(
+        &mut self,
+        client: usize,
+        mut bytes: &[u8],
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        if self.0.len() <= client {
+            self.0.resize(client + 1, Vec::new());
+        }
+        let begun = &mut self.0[client];
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
+            let (line, rest) = bytes.split_at(end + 1);
+            bytes = rest;
+            if begun.is_empty() {
+                take(without_end(line))?;
+            } else {
+                begun.extend_from_slice(line);
+                take(without_end(begun))?;
+                begun.clear();
+            }
+        }
+        begun.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}

@@ -1,0 +1,98 @@
+//! The generator's process: reads one job, puts the load on the server, tells what came of it.
+
+pub(crate) mod chat;
+mod connect;
+pub(crate) mod echo;
+mod idle;
+pub(crate) mod time;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::crowd::{Crowd, News};
+use crate::process::Process;
+use crate::results::Outcome;
+use crate::trace;
+use crate::workload::Load;
+
+/// Time after which something awaited counts as missing.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Connects before the server must have accepted them: below a backlog of 128.
+const BATCH: usize = 100;
+
+/// Time without any CPU used after which a server has settled.
+const SETTLED: Duration = Duration::from_millis(40);
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) load: Load,
+    pub(crate) pid: u32,
+    pub(crate) address: SocketAddr,
+    /// Milliseconds measured; a third of it before is warm-up.
+    pub(crate) window: u64,
+    /// Counts the server's system calls meanwhile: times mean nothing then.
+    pub(crate) tracer: Option<trace::Tool>,
+}
+
+impl Job {
+    fn process(&self) -> Process {
+        Process(self.pid)
+    }
+
+    fn window(&self) -> Duration {
+        Duration::from_millis(self.window)
+    }
+
+    fn warm_up(&self) -> Duration {
+        self.window() / 3
+    }
+}
+
+/// Puts the job's load on its server. Errors are faults of the run, not of this program.
+pub(crate) fn run(job: &Job) -> Outcome {
+    let outcome = match job.load {
+        Load::Echo { .. } => echo::run(job),
+        Load::Time { clients } => time::run(job, clients),
+        Load::Chat { .. } => chat::run(job),
+        Load::Stalled { clients, bytes, rate } => chat::stalled(job, clients, bytes, rate),
+        Load::Idle { clients } => idle::run(job, clients),
+        Load::Burst { clients } => connect::burst(job, clients),
+        Load::Churn { places } => connect::churn(job, places),
+        Load::Start => Err("start-up is measured by the runner".into()),
+    };
+    match outcome {
+        Ok(outcome) => outcome,
+        Err(_) if !job.process().alive() => Outcome::invalid("the server's process ended"),
+        Err(error) => Outcome::invalid(error.to_string()),
+    }
+}
+
+/// Connects `count` more clients, batch after batch, each when the server holds the one before;
+/// what arrives meanwhile goes to `take`.
+fn join(
+    job: &Job,
+    crowd: &mut Crowd,
+    count: usize,
+    mut take: impl FnMut(usize, News) -> Result<()>,
+) -> Result<()> {
+    let process = job.process();
+    let base = process.descriptors();
+    let mut joined = 0;
+    while joined < count {
+        let batch = BATCH.min(count - joined);
+        for _ in 0..batch {
+            crowd.connect(job.address)?;
+        }
+        joined += batch;
+        let deadline = Instant::now() + Duration::from_secs(2);
+        // A server may count its sockets elsewhere (io_uring): time must do then.
+        while process.descriptors() < base + joined && Instant::now() < deadline {
+            crowd.pump(Instant::now() + Duration::from_micros(300), &mut take)?;
+        }
+    }
+    Ok(())
+}

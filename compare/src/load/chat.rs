@@ -1,0 +1,344 @@
+//! Chat: clients that speak, and check and time all they hear.
+
+use std::time::{Duration, Instant};
+
+use super::{Job, PATIENCE, SETTLED, join};
+use crate::Result;
+use crate::crowd::{Crowd, News};
+use crate::histogram::Histogram;
+use crate::ledger::Ledger;
+use crate::lines::Lines;
+use crate::meter::{self, Meter};
+use crate::results::Outcome;
+use crate::trace;
+use crate::workload::Load;
+
+/// Time in which a server that waits for the stalled reader may give it up, and go on.
+const STALL: Duration = Duration::from_secs(8);
+
+/// Width of a slot of the stalled reader's picture.
+const SLOT: Duration = Duration::from_millis(100);
+
+struct Talk {
+    crowd: Crowd,
+    lines: Lines,
+    heard: Heard,
+    clients: usize,
+    speakers: usize,
+    lateness: Histogram,
+}
+
+/// What came of what was said.
+struct Heard {
+    ledger: Ledger,
+    /// By speaker and number.
+    said: Vec<Vec<Line>>,
+    delays: Histogram,
+    /// Until the last one had a line.
+    lasts: Histogram,
+    /// Speakers whose newest line everybody has.
+    done: Vec<usize>,
+    welcomed: usize,
+    notices: u64,
+    /// Lines that the server says clients missed.
+    missed: u64,
+    closed: usize,
+    slots: Option<Slots>,
+}
+
+struct Line {
+    due: Instant,
+    /// Clients that have it to come.
+    left: usize,
+}
+
+/// The longest delay among the lines said in each slot of time.
+struct Slots {
+    started: Instant,
+    worst: Vec<f64>,
+}
+
+pub(crate) fn run(job: &Job) -> Result<Outcome> {
+    let Load::Chat { clients, speakers, bytes, rate, burst } = job.load else { unreachable!() };
+    let mut talk = Talk::new(clients, speakers, bytes)?;
+    talk.join(job, clients)?;
+    let mut outcome = Outcome::default();
+    let undelivered = talk.go(job.warm_up(), rate, burst)?;
+    if undelivered > 0 {
+        talk.report(&mut outcome);
+        outcome.fault.get_or_insert(behind(undelivered, talk.heard.delays.total()));
+        return Ok(outcome);
+    }
+    talk.forget();
+
+    let tracing = job.tracer.map(|tool| trace::Tracing::start(tool, job.pid)).transpose()?;
+    let meter = Meter::start(job.process())?;
+    let undelivered = talk.go(job.window(), rate, burst)?;
+    // A notice costs the server a write as a line does.
+    let messages = talk.heard.delays.total() + talk.heard.notices;
+    meter.stop(&mut outcome, messages, (rate > 0).then_some(&talk.lateness))?;
+    if let Some(tracing) = tracing {
+        tracing.stop(&mut outcome, messages)?;
+    }
+    talk.report(&mut outcome);
+    if rate > 0 {
+        outcome.spectrum = talk.heard.delays.pairs();
+    }
+    if undelivered > 0 {
+        outcome.fault.get_or_insert(behind(undelivered, talk.heard.delays.total()));
+    }
+    Ok(outcome)
+}
+
+fn behind(undelivered: u64, delivered: u64) -> String {
+    let (all, patience) = (undelivered + delivered, PATIENCE.as_secs());
+    format!(
+        "fell behind: {undelivered} of {all} deliveries had not come {patience} s after the last line"
+    )
+}
+
+/// One client more never reads: what the others notice, and what it costs.
+pub(crate) fn stalled(job: &Job, clients: usize, bytes: usize, rate: u32) -> Result<Outcome> {
+    let mut talk = Talk::new(clients, 1, bytes)?;
+    talk.join(job, clients)?;
+    talk.crowd.connect_deaf(job.address)?;
+    job.process().settle(SETTLED)?;
+    let started = Instant::now();
+    talk.heard.slots = Some(Slots { started, worst: Vec::new() });
+    let meter = Meter::start(job.process())?;
+    let (rss_before, _) = job.process().memory()?;
+    let mut memory = Vec::new();
+    let mut said = 0;
+    while started.elapsed() < job.window() {
+        let slice = started + SLOT * (memory.len() as u32 + 1);
+        said = talk.say_until(started, said, slice, rate, 1)?;
+        let (rss, _) = job.process().memory()?;
+        memory.push((started.elapsed().as_secs_f64(), rss / 1024.0));
+    }
+    let undelivered = talk.finish(STALL)?;
+
+    let mut outcome = Outcome::default();
+    let messages = talk.heard.delays.total();
+    meter.stop(&mut outcome, messages, Some(&talk.lateness))?;
+    talk.report(&mut outcome);
+    let all = messages + undelivered;
+    let most = memory.iter().fold(0.0, |most: f64, point| most.max(point.1));
+    outcome.set("undelivered_share", undelivered as f64 / all.max(1) as f64);
+    outcome.set("grown_mib", most - rss_before / 1024.0);
+    outcome.set("dropped_clients", talk.heard.closed as f64);
+    outcome.set("kernel_mib", unsent_in_kernel(job.address.port())? as f64 / 1_048_576.0);
+    outcome.series.insert("rss_mib".into(), memory);
+    let slots = talk.heard.slots.take().map_or(Vec::new(), |slots| slots.worst);
+    let slots = slots.iter().enumerate().map(|(i, ms)| (i as f64 * SLOT.as_secs_f64(), *ms));
+    outcome.series.insert("worst_ms".into(), slots.collect());
+    Ok(outcome)
+}
+
+/// Bytes that the kernel holds in the server's send queues.
+fn unsent_in_kernel(port: u16) -> Result<u64> {
+    let port = format!(":{port:04X}");
+    let table = std::fs::read_to_string("/proc/net/tcp")?;
+    let queues = table.lines().filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let local = fields.next()?;
+        let (sending, _) = fields.nth(2)?.split_once(':')?;
+        let sending = u64::from_str_radix(sending, 16).ok()?;
+        local.ends_with(&port).then_some(sending)
+    });
+    Ok(queues.sum())
+}
+
+impl Talk {
+    pub(super) fn new(clients: usize, speakers: usize, bytes: usize) -> Result<Talk> {
+        let heard = Heard {
+            ledger: Ledger::new(clients, speakers, bytes),
+            said: (0..speakers).map(|_| Vec::new()).collect(),
+            delays: Histogram::default(),
+            lasts: Histogram::default(),
+            done: Vec::new(),
+            welcomed: 0,
+            notices: 0,
+            missed: 0,
+            closed: 0,
+            slots: None,
+        };
+        let (crowd, lines) = (Crowd::new()?, Lines::default());
+        Ok(Talk { crowd, lines, heard, clients, speakers, lateness: Histogram::default() })
+    }
+
+    /// Connects everybody and waits until all have read something and the server is at rest.
+    fn join(&mut self, job: &Job, clients: usize) -> Result<()> {
+        let Talk { crowd, lines, heard, .. } = self;
+        let mut greeted = vec![false; clients];
+        let mut take = |client: usize, news: News| {
+            if let News::Bytes(_) = news {
+                heard.welcomed += usize::from(!std::mem::replace(&mut greeted[client], true));
+            }
+            heard.take(lines, client, news)
+        };
+        join(job, crowd, clients, &mut take)?;
+        let deadline = Instant::now() + PATIENCE;
+        let mut quiet = Instant::now();
+        while quiet.elapsed() < SETTLED && Instant::now() < deadline {
+            crowd.pump(Instant::now() + SETTLED / 4, |client, news| {
+                quiet = Instant::now();
+                take(client, news)
+            })?;
+        }
+        let welcomed = self.heard.welcomed;
+        if welcomed < clients {
+            return Err(format!("{welcomed} of {clients} clients were welcomed").into());
+        }
+        job.process().settle(SETTLED)
+    }
+
+    /// Discards what the warm-up measured; what must still come is still known.
+    fn forget(&mut self) {
+        let heard = &mut self.heard;
+        (heard.delays, heard.lasts, heard.notices) = Default::default();
+        self.lateness = Histogram::default();
+    }
+
+    /// Speaks for so long, then waits for the rest; returns the deliveries that did not come.
+    fn go(&mut self, time: Duration, rate: u32, burst: u32) -> Result<u64> {
+        let started = Instant::now();
+        let end = started + time;
+        if rate > 0 {
+            self.say_until(started, 0, end, rate, burst)?;
+        } else {
+            self.heard.done.clear();
+            (0..self.speakers).try_for_each(|speaker| self.say(speaker, Instant::now()))?;
+            while Instant::now() < end {
+                self.hear(end)?;
+                for speaker in std::mem::take(&mut self.heard.done) {
+                    self.say(speaker, Instant::now())?;
+                }
+            }
+        }
+        self.finish(PATIENCE)
+    }
+
+    /// Says what is due until `end`, from the number `from` since `started`; returns the next.
+    fn say_until(
+        &mut self,
+        started: Instant,
+        from: u32,
+        end: Instant,
+        rate: u32,
+        burst: u32,
+    ) -> Result<u32> {
+        let mut number = from;
+        loop {
+            let due = started + Duration::from_secs(1) * (number / burst * burst) / rate;
+            while Instant::now() < due.min(end) {
+                self.hear(due.min(end))?;
+            }
+            if due >= end {
+                return Ok(number);
+            }
+            self.lateness.add(due.elapsed());
+            self.say(number as usize % self.speakers, due)?;
+            number += 1;
+        }
+    }
+
+    fn say(&mut self, speaker: usize, due: Instant) -> Result<()> {
+        let said = &mut self.heard.said[speaker];
+        let line = self.heard.ledger.line(speaker, said.len());
+        said.push(Line { due, left: self.clients - 1 });
+        self.crowd.send(speaker, &line)
+    }
+
+    fn hear(&mut self, deadline: Instant) -> Result<()> {
+        let Talk { crowd, lines, heard, .. } = self;
+        crowd.pump(deadline, |client, news| heard.take(lines, client, news))
+    }
+
+    /// Waits until everybody has everything; returns the deliveries that did not come.
+    fn finish(&mut self, patience: Duration) -> Result<u64> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left: usize = self.heard.said.iter().flatten().map(|line| line.left).sum();
+            let gone = self.heard.missed + self.heard.ledger.dropped();
+            if left as u64 <= gone || Instant::now() > deadline {
+                return Ok(left as u64);
+            }
+            let soon = Instant::now() + Duration::from_millis(20);
+            while Instant::now() < soon {
+                self.hear(soon)?;
+            }
+        }
+    }
+
+    fn report(&self, outcome: &mut Outcome) {
+        let heard = &self.heard;
+        meter::delays(outcome, &heard.delays);
+        outcome.set("last_p50_ms", heard.lasts.quantile(0.5) as f64 / 1e6);
+        outcome.set("last_max_ms", heard.lasts.max() as f64 / 1e6);
+        outcome.set("lines_said", heard.said.iter().map(Vec::len).sum::<usize>() as f64);
+        outcome.set("unsent_bytes", self.crowd.unsent() as f64);
+        let missed = heard.missed;
+        let told = (missed > 0).then(|| format!("the server says that {missed} lines were missed"));
+        outcome.fault = heard.ledger.faults().into_iter().chain(told).reduce(|a, b| a + "; " + &b);
+        if heard.closed > 0 && outcome.fault.is_none() {
+            outcome.fault = Some(format!("{} clients were dropped", heard.closed));
+        }
+    }
+}
+
+impl Heard {
+    fn take(&mut self, lines: &mut Lines, client: usize, news: News) -> Result<()> {
+        match news {
+            News::Bytes(bytes) => {
+                let now = Instant::now();
+                lines.feed(client, bytes, |line| {
+                    self.hear(client, line, now);
+                    Ok(())
+                })
+            }
+            News::Connected(_) => Ok(()),
+            News::Closed => {
+                self.closed += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn hear(&mut self, client: usize, line: &[u8], now: Instant) {
+        // ncat's own notices: who came, who is here.
+        if line.starts_with(b"*** ") || line.starts_with(b"<announce>") {
+            self.notices += 1;
+            return self.notice(line);
+        }
+        let Some((speaker, number)) = self.ledger.hear(client, line) else { return };
+        let Some(line) = self.said[speaker].get_mut(number) else { return };
+        let delay = now.saturating_duration_since(line.due);
+        self.delays.add(delay);
+        line.left -= 1;
+        if line.left == 0 {
+            self.lasts.add(delay);
+            self.done.push(speaker);
+        }
+        if let Some(slots) = &mut self.slots {
+            slots.add(line.due, delay);
+        }
+    }
+
+    fn notice(&mut self, line: &[u8]) {
+        if let Some(missed) = line.strip_prefix(b"*** you missed ") {
+            let digits = missed.iter().take_while(|byte| byte.is_ascii_digit());
+            self.missed += digits.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        }
+    }
+}
+
+impl Slots {
+    fn add(&mut self, due: Instant, delay: Duration) {
+        let slot =
+            (due.saturating_duration_since(self.started).as_nanos() / SLOT.as_nanos()) as usize;
+        if self.worst.len() <= slot {
+            self.worst.resize(slot + 1, 0.0);
+        }
+        self.worst[slot] = self.worst[slot].max(delay.as_secs_f64() * 1e3);
+    }
+}

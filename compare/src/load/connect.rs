@@ -1,0 +1,139 @@
+//! Connecting: everybody at once, and ever anew.
+
+use std::time::{Duration, Instant};
+
+use super::{Job, PATIENCE, SETTLED};
+use crate::Result;
+use crate::crowd::{Crowd, News};
+use crate::histogram::Histogram;
+use crate::meter::{self, Meter};
+use crate::results::Outcome;
+
+/// What a client has echoed.
+const MESSAGE: [u8; 64] = [b'm'; 64];
+
+/// Where one client stands.
+#[derive(Clone)]
+struct Visit {
+    begun: Instant,
+    back: usize,
+}
+
+/// What happened to one client.
+enum Step {
+    Connected,
+    Done,
+    Waiting,
+}
+
+pub(crate) fn burst(job: &Job, clients: usize) -> Result<Outcome> {
+    let mut crowd = Crowd::new()?;
+    job.process().settle(SETTLED)?;
+    let mut delays = Histogram::default();
+    let mut visits = Vec::with_capacity(clients);
+    let meter = Meter::start(job.process())?;
+    let started = Instant::now();
+    for client in 0..clients {
+        visits.push(Visit { begun: Instant::now(), back: 0 });
+        crowd.begin(client, job.address)?;
+        if client % 32 == 31 {
+            look(&mut crowd, &mut visits, Instant::now(), &mut delays)?;
+        }
+    }
+    while delays.total() < clients as u64 {
+        let soon = Instant::now() + Duration::from_millis(20);
+        look(&mut crowd, &mut visits, soon, &mut delays)?;
+        if started.elapsed() > PATIENCE * 3 {
+            let served = delays.total();
+            return Err(format!("{served} of {clients} were served in {:?}", PATIENCE * 3).into());
+        }
+    }
+    let all = started.elapsed();
+    let mut outcome = Outcome::default();
+    meter.stop(&mut outcome, clients as u64, None)?;
+    meter::delays(&mut outcome, &delays);
+    outcome.set("all_ms", all.as_secs_f64() * 1e3);
+    let second = 1_000_000_000;
+    let late: u64 = delays.pairs().iter().filter(|pair| pair.0 >= second).map(|pair| pair.1).sum();
+    outcome.set("waited_1s", late as f64);
+    Ok(outcome)
+}
+
+pub(crate) fn churn(job: &Job, places: usize) -> Result<Outcome> {
+    let mut crowd = Crowd::new()?;
+    job.process().settle(SETTLED)?;
+    let mut visits = vec![Visit { begun: Instant::now(), back: 0 }; places];
+    let mut delays = Histogram::default();
+    (0..places).try_for_each(|client| crowd.begin(client, job.address))?;
+    turn(job, &mut crowd, &mut visits, job.warm_up(), &mut delays)?;
+    delays = Histogram::default();
+    let meter = Meter::start(job.process())?;
+    turn(job, &mut crowd, &mut visits, job.window(), &mut delays)?;
+    let mut outcome = Outcome::default();
+    if delays.total() == 0 {
+        return Err("nobody was served".into());
+    }
+    meter.stop(&mut outcome, delays.total(), None)?;
+    meter::delays(&mut outcome, &delays);
+    Ok(outcome)
+}
+
+/// Lets whoever is done close and come anew, for so long.
+fn turn(
+    job: &Job,
+    crowd: &mut Crowd,
+    visits: &mut [Visit],
+    time: Duration,
+    delays: &mut Histogram,
+) -> Result<()> {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        for client in look(crowd, visits, end, delays)? {
+            crowd.close(client);
+            visits[client] = Visit { begun: Instant::now(), back: 0 };
+            crowd.begin(client, job.address)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes what is new, once: sends for who is connected, returns who has its message back.
+fn look(
+    crowd: &mut Crowd,
+    visits: &mut [Visit],
+    deadline: Instant,
+    delays: &mut Histogram,
+) -> Result<Vec<usize>> {
+    let (mut connected, mut done) = (Vec::new(), Vec::new());
+    crowd.pump(deadline, |client, news| {
+        match visits[client].step(client, news)? {
+            Step::Connected => connected.push(client),
+            Step::Done => {
+                delays.add(visits[client].begun.elapsed());
+                done.push(client);
+            }
+            Step::Waiting => {}
+        }
+        Ok(())
+    })?;
+    connected.into_iter().try_for_each(|client| crowd.send(client, &MESSAGE))?;
+    Ok(done)
+}
+
+impl Visit {
+    fn step(&mut self, client: usize, news: News) -> Result<Step> {
+        match news {
+            News::Connected(true) => return Ok(Step::Connected),
+            News::Connected(false) => return Err(format!("client {client} was refused").into()),
+            News::Closed => return Err(format!("client {client} was dropped").into()),
+            News::Bytes(bytes) => {
+                let due = MESSAGE.get(self.back..self.back + bytes.len());
+                if due != Some(bytes) {
+                    return Err(format!("client {client}: other bytes came back").into());
+                }
+                self.back += bytes.len();
+            }
+        }
+        Ok(if self.back == MESSAGE.len() { Step::Done } else { Step::Waiting })
+    }
+}

@@ -1,0 +1,157 @@
+//! Time: every client reads every second, once; how far apart they read it, and how it drifts.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::{Job, SETTLED, join};
+use crate::Result;
+use crate::crowd::{Crowd, News};
+use crate::lines::Lines;
+use crate::meter::Meter;
+use crate::results::Outcome;
+
+/// What all clients have read.
+struct Watch {
+    lines: Lines,
+    ears: Vec<Ear>,
+    /// By the second that the line names: when the first had it, the last, and how many.
+    ticks: BTreeMap<u64, (Instant, Instant, usize)>,
+    heard: u64,
+    /// Lines that named a second twice, or left one out.
+    repeated: u64,
+    skipped: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Ear {
+    second: u64,
+    first: Option<Instant>,
+    last: Option<Instant>,
+    ticks: u32,
+}
+
+pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
+    let mut crowd = Crowd::new()?;
+    let mut watch = Watch {
+        lines: Lines::default(),
+        ears: vec![Ear::default(); clients],
+        ticks: BTreeMap::new(),
+        heard: 0,
+        repeated: 0,
+        skipped: 0,
+    };
+    join(job, &mut crowd, clients, |client, news| watch.take(client, news))?;
+    // At least one tick of every client before.
+    let warm = Instant::now() + Duration::from_millis(1100);
+    while Instant::now() < warm {
+        crowd.pump(warm, |client, news| watch.take(client, news))?;
+    }
+    job.process().settle(SETTLED / 4)?;
+    if let Some(deaf) = watch.ears.iter().position(|ear| ear.last.is_none()) {
+        return Err(format!("client {deaf} read no time").into());
+    }
+    watch.begin();
+    let meter = Meter::start(job.process())?;
+    let end = Instant::now() + job.window();
+    while Instant::now() < end {
+        crowd.pump(end, |client, news| watch.take(client, news))?;
+    }
+    let mut outcome = Outcome::default();
+    meter.stop(&mut outcome, watch.heard, None)?;
+    watch.report(&mut outcome, clients);
+    Ok(outcome)
+}
+
+impl Watch {
+    /// Forgets what came before; the seconds stay known.
+    fn begin(&mut self) {
+        (self.heard, self.repeated, self.skipped) = (0, 0, 0);
+        self.ticks.clear();
+        for ear in &mut self.ears {
+            (ear.first, ear.last, ear.ticks) = (None, None, 0);
+        }
+    }
+
+    fn take(&mut self, client: usize, news: News) -> Result<()> {
+        let bytes = match news {
+            News::Bytes(bytes) => bytes,
+            News::Connected(_) => return Ok(()),
+            News::Closed => return Err(format!("client {client} was dropped").into()),
+        };
+        let now = Instant::now();
+        let Watch { lines, ears, ticks, heard, repeated, skipped } = self;
+        lines.feed(client, bytes, |line| {
+            let second = seconds(line).ok_or_else(|| {
+                format!("client {client} read no time: {:?}", String::from_utf8_lossy(line))
+            })?;
+            let ear = &mut ears[client];
+            match second.checked_sub(ear.second) {
+                None | Some(0) => *repeated += 1,
+                Some(1) => {}
+                Some(gap) => *skipped += if ear.second > 0 { gap - 1 } else { 0 },
+            }
+            ear.second = second;
+            ear.ticks += u32::from(ear.first.is_some());
+            ear.first.get_or_insert(now);
+            ear.last = Some(now);
+            let tick = ticks.entry(second).or_insert((now, now, 0));
+            (tick.1, tick.2) = (now, tick.2 + 1);
+            *heard += 1;
+            Ok(())
+        })
+    }
+
+    fn report(&self, outcome: &mut Outcome, clients: usize) {
+        let whole = self.ticks.values().filter(|tick| tick.2 >= clients);
+        let mut spreads: Vec<f64> =
+            whole.map(|tick| (tick.1 - tick.0).as_secs_f64() * 1e3).collect();
+        spreads.sort_by(f64::total_cmp);
+        if spreads.is_empty() {
+            let most = self.ticks.values().map(|tick| tick.2).max().unwrap_or(0);
+            outcome.fault = Some(format!("no second reached all: {most} of {clients} at most"));
+            return;
+        }
+        outcome.set("spread_ms", spreads[spreads.len() / 2]);
+        let drifts = self.ears.iter().filter(|ear| ear.ticks > 0).filter_map(|ear| {
+            let time = (ear.last? - ear.first?).as_secs_f64();
+            Some((time / f64::from(ear.ticks) - 1.0) * 1e3)
+        });
+        let drifts: Vec<f64> = drifts.collect();
+        let mean = drifts.iter().sum::<f64>() / drifts.len().max(1) as f64;
+        outcome.set("drift_ms", mean);
+        outcome.set("repeated", self.repeated as f64);
+        outcome.set("skipped", self.skipped as f64);
+    }
+}
+
+/// Seconds since some midnight at the start of a month, of an RFC 3339 time; differences within
+/// a month are true, at its end they look like a gap.
+pub(crate) fn seconds(line: &[u8]) -> Option<u64> {
+    let number = |from: usize, to: usize| {
+        line.get(from..to)?.iter().try_fold(0, |sum: u64, byte| {
+            byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0'))
+        })
+    };
+    let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    let marked = marks.iter().all(|&(at, mark)| line.get(at) == Some(&mark));
+    let zoned =
+        matches!(line.last()?, b'Z' | b'0'..=b'9') && matches!(line.get(10)?, b'T' | b't' | b' ');
+    let (day, hour, minute, second) =
+        (number(8, 10)?, number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    number(0, 4).and(number(5, 7))?;
+    (marked && zoned && line.len() >= 20).then_some(((day * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn rfc_3339_is_read_and_nothing_else() {
+        let first = seconds(b"2026-03-21T23:59:59Z").expect("a time");
+        assert_eq!(seconds(b"2026-03-22T00:00:00.25+02:00"), Some(first + 1));
+        for wrong in [&b"2026-03-21T23:59:59"[..], b"hello", b"", b"2026/03/21T23:59:59Z"] {
+            assert_eq!(seconds(wrong), None);
+        }
+    }
+}

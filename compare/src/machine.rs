@@ -1,0 +1,96 @@
+//! The machine: which core is whose, how many descriptors there are, and its card.
+
+use std::fs;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::peers::output;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    pub(crate) generator: usize,
+    /// The same where there is one core only.
+    pub(crate) server: usize,
+    pub(crate) descriptors: u64,
+}
+
+/// What stands over every report.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Card {
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    pub(crate) kernel: String,
+    pub(crate) memory_mib: u64,
+    pub(crate) descriptors: u64,
+    pub(crate) server_core: usize,
+    pub(crate) generator_core: usize,
+    pub(crate) virtual_machine: bool,
+    pub(crate) rustc: String,
+    pub(crate) commit: String,
+    /// Seconds since 1970.
+    pub(crate) taken: u64,
+}
+
+impl Machine {
+    /// Raises the descriptor limit, and moves this thread, and whom it starts, to the
+    /// generator's core.
+    pub(crate) fn take() -> Result<Machine> {
+        let allowed = sched_getaffinity(None)?;
+        let cores: Vec<usize> =
+            (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).take(2).collect();
+        // Interrupts mostly come to the first core.
+        let generator = *cores.first().ok_or("no core to run on")?;
+        let server = *cores.last().unwrap_or(&generator);
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let limit = match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            Ok(()) => maximum,
+            Err(_) => current,
+        };
+        pin(generator)?;
+        Ok(Machine { generator, server, descriptors: limit.unwrap_or(u64::MAX) })
+    }
+
+    /// Runs `start` on the server's core: what it starts inherits it.
+    pub(crate) fn on_server_core<T>(&self, start: impl FnOnce() -> T) -> Result<T> {
+        pin(self.server)?;
+        let started = start();
+        pin(self.generator)?;
+        Ok(started)
+    }
+
+    pub(crate) fn card(&self) -> Card {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let (cpus, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
+        let value = |text: &str, key: &str| {
+            let line = text.lines().find(|line| line.starts_with(key));
+            line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
+        };
+        let total = value(&memory, "MemTotal").unwrap_or_default();
+        let total = total.split_ascii_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
+        let flags = value(&cpus, "flags").unwrap_or_default();
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let said = |program, arguments: &[&str]| output(program, arguments).unwrap_or_default();
+        Card {
+            cpu: value(&cpus, "model name").unwrap_or_else(|| "unknown CPU".into()),
+            cores: cpus.lines().filter(|line| line.starts_with("processor")).count(),
+            kernel: read("/proc/sys/kernel/osrelease").trim().into(),
+            memory_mib: total.unwrap_or(0) / 1024,
+            descriptors: self.descriptors,
+            server_core: self.server,
+            generator_core: self.generator,
+            virtual_machine: flags.split(' ').any(|flag| flag == "hypervisor"),
+            rustc: said("rustc", &["--version"]),
+            commit: said("git", &["describe", "--always", "--dirty", "--exclude", "*"]),
+            taken: since.as_secs(),
+        }
+    }
+}
+
+pub(crate) fn pin(core: usize) -> Result<()> {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    Ok(sched_setaffinity(None, &cores)?)
+}

@@ -1,0 +1,75 @@
+//! One measured window: what the server and the generator used in it, and who was the limit.
+
+use std::time::Instant;
+
+use crate::Result;
+use crate::histogram::Histogram;
+use crate::process::{Process, Usage, own_cpu};
+use crate::results::{Bound, Outcome};
+
+/// Share of a core from which it counts as full.
+const FULL: f64 = 0.9;
+
+/// Lateness of the generator's p99 from which it, not the server, is what was measured.
+const LATE_NANOS: u64 = 1_000_000;
+
+pub(crate) struct Meter {
+    process: Process,
+    before: Usage,
+    own_before: (u64, u64),
+    started: Instant,
+}
+
+impl Meter {
+    pub(crate) fn start(process: Process) -> Result<Meter> {
+        let before = process.usage()?;
+        Ok(Meter { process, before, own_before: own_cpu()?, started: Instant::now() })
+    }
+
+    /// Ends the window after `messages`. `lateness` is an open loop's.
+    pub(crate) fn stop(
+        self,
+        outcome: &mut Outcome,
+        messages: u64,
+        lateness: Option<&Histogram>,
+    ) -> Result<()> {
+        let nanos = self.started.elapsed().as_nanos() as f64;
+        let own = own_cpu()?;
+        let used = self.process.usage()?.since(&self.before);
+        let own_share = (own.0 - self.own_before.0) as f64 / nanos;
+        let server_share = used.cpu as f64 / nanos;
+        let each = |total: u64| total as f64 / messages.max(1) as f64;
+        outcome.set("cpu_us", each(used.cpu) / 1e3);
+        outcome.set("rate", messages as f64 * 1e9 / nanos);
+        outcome.set("messages", messages as f64);
+        outcome.set("voluntary", each(used.voluntary) * 1e3);
+        outcome.set("involuntary", each(used.involuntary) * 1e3);
+        outcome.set("threads", used.threads as f64);
+        outcome.set("user_share", used.user_share());
+        outcome.set("server_share", server_share);
+        outcome.set("generator_share", own_share);
+        outcome.set("disturbed_share", (used.waited + own.1 - self.own_before.1) as f64 / nanos);
+        let (rss, pss) = self.process.memory()?;
+        outcome.set("rss_kib", rss);
+        outcome.set("pss_kib", pss);
+        let late = lateness.map(|lateness| lateness.quantile(0.99));
+        if let Some(late) = late {
+            outcome.set("late_p99_us", late as f64 / 1e3);
+        }
+        outcome.bound = match late {
+            Some(late) if late > LATE_NANOS => Bound::Client,
+            _ if server_share >= FULL => Bound::Server,
+            None if own_share >= FULL => Bound::Client,
+            _ => Bound::Neither,
+        };
+        Ok(())
+    }
+}
+
+/// Puts the usual points of a latency distribution into the outcome.
+pub(crate) fn delays(outcome: &mut Outcome, delays: &Histogram) {
+    for (name, q) in [("p50_us", 0.5), ("p99_us", 0.99), ("p999_us", 0.999)] {
+        outcome.set(name, delays.quantile(q) as f64 / 1e3);
+    }
+    outcome.set("max_us", delays.max() as f64 / 1e3);
+}

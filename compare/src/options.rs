@@ -1,0 +1,174 @@
+//! The command line.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::peers;
+use crate::workload::{self, Extent, WORKLOADS};
+
+pub(crate) enum Command {
+    Help,
+    Run(Options),
+    Smoke(Options),
+    Report(PathBuf),
+    Calibrate,
+    /// The generator's process; the job comes on standard input.
+    Load,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) extent: Extent,
+    /// Workloads, or none for those of the extent.
+    pub(crate) only: Vec<String>,
+    /// Peers, or none for all; ours runs always.
+    pub(crate) peers: Vec<String>,
+    /// Clients of a workload, at most.
+    pub(crate) clients: usize,
+    /// First port of the servers.
+    pub(crate) port: Option<u16>,
+    pub(crate) seed: u64,
+    /// Rounds, where the extent's are not wanted.
+    pub(crate) rounds: Option<usize>,
+    pub(crate) build: bool,
+    pub(crate) out: PathBuf,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            extent: Extent::Usual,
+            only: Vec::new(),
+            peers: Vec::new(),
+            clients: 10_000,
+            port: None,
+            seed: 1,
+            rounds: None,
+            build: true,
+            out: peers::here().join("report"),
+        }
+    }
+}
+
+/// Something the user can mend: one line, exit code 2.
+#[derive(Debug)]
+pub(crate) struct Wrong(pub(crate) String);
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Wrong> {
+    let command = arguments.next().unwrap_or_else(|| "help".into());
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        let mut value =
+            |what: &str| arguments.next().ok_or_else(|| Wrong(format!("{argument} needs {what}")));
+        match argument.as_str() {
+            "--quick" => options.extent = Extent::Quick,
+            "--full" => options.extent = Extent::Full,
+            "--no-build" => options.build = false,
+            "--only" => options.only = names(&value("a workload")?, known_workload)?,
+            "--peers" => options.peers = names(&value("peers")?, known_peer)?,
+            "--clients" => options.clients = number(&argument, &value("a number")?, 4)? as usize,
+            "--port" => {
+                let port = number(&argument, &value("a port")?, 1024)?;
+                let port = u16::try_from(port).ok().filter(|&port| port < 60_000);
+                options.port = Some(port.ok_or_else(|| Wrong("--port is below 60000".into()))?);
+            }
+            "--seed" => options.seed = number(&argument, &value("a number")?, 0)?,
+            "--rounds" => {
+                options.rounds = Some(number(&argument, &value("a number")?, 1)? as usize);
+            }
+            "--out" => options.out = value("a directory")?.into(),
+            other => return Err(Wrong(format!("unknown option {other}; see `compare help`"))),
+        }
+    }
+    match command.as_str() {
+        "help" | "-h" | "--help" => Ok(Command::Help),
+        "run" => Ok(Command::Run(options)),
+        "smoke" => Ok(Command::Smoke(options)),
+        "report" => Ok(Command::Report(options.out)),
+        "calibrate" => Ok(Command::Calibrate),
+        "load" => Ok(Command::Load),
+        other => Err(Wrong(format!("unknown command {other}; see `compare help`"))),
+    }
+}
+
+pub(crate) fn help() -> String {
+    let mut help = String::from(
+        "compare: measures the echo, time and chat servers against their peers\n\n\
+         compare run [OPTIONS]     measure, write report/ (some minutes)\n\
+         compare report            write report.md and the pictures again from results.json\n\
+         compare calibrate         what the machine's system calls cost\n\
+         compare smoke             the whole chain once, small, for CI\n\n\
+         Options:\n\
+         \x20 --quick             3 rounds, short\n\
+         \x20 --full              all workloads, longer (40 minutes)\n\
+         \x20 --only NAMES        workloads, separated by commas\n\
+         \x20 --peers NAMES       peers, separated by commas; ours runs always\n\
+         \x20 --rounds N          rounds of every workload\n\
+         \x20 --clients N         clients of a workload, at most (10000)\n\
+         \x20 --port N            first port for the servers (20000)\n\
+         \x20 --seed N            for the order of the runs (1)\n\
+         \x20 --no-build          measure what is built already\n\
+         \x20 --out DIR           where the report goes (compare/report)\n\nWorkloads:\n",
+    );
+    for workload in WORKLOADS {
+        help += &format!("  {:<16} {}\n", workload.name, workload.about);
+    }
+    help += "\nPeers:\n";
+    for peer in peers::PEERS {
+        help += &format!("  {:<20} {} ({})\n", peer.name, peer.runtime, peer.lane.name());
+    }
+    help
+}
+
+fn names(list: &str, known: fn(&str) -> Result<(), Wrong>) -> Result<Vec<String>, Wrong> {
+    list.split(',').map(|name| known(name).map(|()| name.to_owned())).collect()
+}
+
+fn known_workload(name: &str) -> Result<(), Wrong> {
+    let names = WORKLOADS.map(|workload| workload.name).join(", ");
+    let unknown = || Wrong(format!("unknown workload '{name}'; there are {names}"));
+    workload::find(name).map(|_| ()).ok_or_else(unknown)
+}
+
+fn known_peer(name: &str) -> Result<(), Wrong> {
+    let names: Vec<&str> = peers::PEERS.iter().map(|peer| peer.name).collect();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    Err(Wrong(format!("unknown peer '{name}'; there are {}", names.join(", "))))
+}
+
+fn number(option: &str, value: &str, least: u64) -> Result<u64, Wrong> {
+    let number = value.parse().ok().filter(|&number| number >= least);
+    number.ok_or_else(|| Wrong(format!("{option} is a number from {least}, not '{value}'")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named_in_one_line() {
+        for (arguments, said) in [
+            (&["run", "--peers", "ours,smal"][..], "unknown peer 'smal'; there are ours, "),
+            (&["run", "--only", "chat"], "unknown workload 'chat'; there are echo-1, "),
+            (&["run", "--clients", "x"], "--clients is a number from 4"),
+            (&["run", "--port", "70000"], "--port is below 60000"),
+            (&["run", "--fast"], "unknown option --fast"),
+            (&["measure"], "unknown command measure"),
+            (&["run", "--out"], "--out needs a directory"),
+        ] {
+            let arguments = arguments.iter().map(|argument| (*argument).to_owned());
+            let wrong = parse(arguments).err().expect("it is wrong").0;
+            assert!(wrong.contains(said) && !wrong.contains('\n'), "{wrong}");
+        }
+    }
+}

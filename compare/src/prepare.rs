@@ -1,0 +1,44 @@
+//! Builds what is measured: the servers above, each peer by itself, so that no peer's crates get
+//! features that another one asks for.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::Result;
+use crate::peers::{Peer, Start, above, here, output};
+
+pub(crate) fn build(peers: &[Peer]) -> Result<()> {
+    for peer in peers {
+        let name = peer.name;
+        eprintln!("building {name}");
+        let built = match peer.start {
+            Start::Ours => cargo(&above(), &["--bins"])?,
+            Start::Cargo(_) if !peer.sources().exists() => continue,
+            Start::Cargo(_) => cargo(&here(), &["--package", &peer.package()])?,
+            Start::Go if output("go", &["version"]).is_some() => go(peer)?,
+            _ => true,
+        };
+        match (built, peer.start) {
+            (false, Start::Ours) => return Err("the servers cannot be built".into()),
+            (false, _) => eprintln!("{name} cannot be built, and is skipped"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn cargo(directory: &Path, what: &[&str]) -> Result<bool> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--locked", "--quiet"]).args(what);
+    // Said by `cargo run`, and wrong for another package.
+    command.env_remove("CARGO_MANIFEST_DIR").current_dir(directory);
+    Ok(command.stdin(Stdio::null()).status()?.success())
+}
+
+fn go(peer: &Peer) -> Result<bool> {
+    let mut command = Command::new("go");
+    command.args(["build", "-trimpath", "-ldflags=-s -w", "-o"]);
+    command.arg(here().join("target/peers-go")).arg(".").current_dir(peer.sources());
+    Ok(command.stdin(Stdio::null()).status()?.success())
+}

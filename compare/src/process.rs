@@ -1,0 +1,132 @@
+//! What the kernel says of a server's process: CPU, switches, threads, memory, descriptors.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::Result;
+
+/// One tick of utime and stime, in nanoseconds: USER_HZ is 100 on every Linux.
+const TICK: u64 = 10_000_000;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Process(pub(crate) u32);
+
+/// Since the process started; the threads it has now, summed.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Usage {
+    /// Nanoseconds on a core.
+    pub(crate) cpu: u64,
+    /// Nanoseconds in which it could run and another program had its core.
+    pub(crate) waited: u64,
+    pub(crate) voluntary: u64,
+    pub(crate) involuntary: u64,
+    pub(crate) threads: u64,
+    /// User and system time of the whole process, of threads that ended too; in whole ticks.
+    user: u64,
+    system: u64,
+}
+
+impl Process {
+    pub(crate) fn usage(self) -> Result<Usage> {
+        let (user, system) = self.times()?;
+        let mut usage = Usage { user, system, ..Usage::default() };
+        for task in fs::read_dir(self.path("task"))? {
+            // A thread may end between the listing and the look.
+            let task = task?.path();
+            let Ok((cpu, waited)) = schedstat(&task) else { continue };
+            let Ok(status) = fs::read_to_string(task.join("status")) else { continue };
+            usage.cpu += cpu;
+            usage.waited += waited;
+            usage.voluntary += field(&status, "voluntary_ctxt_switches:")?;
+            usage.involuntary += field(&status, "nonvoluntary_ctxt_switches:")?;
+            usage.threads += 1;
+        }
+        Ok(usage)
+    }
+
+    /// Waits until the server has used next to no CPU for a while, but not for ever.
+    pub(crate) fn settle(self, quiet: Duration) -> Result<()> {
+        let deadline = Instant::now() + quiet * 40;
+        let (mut last, mut since) = (self.times()?, Instant::now());
+        while since.elapsed() < quiet && Instant::now() < deadline {
+            std::thread::sleep(quiet / 5);
+            let times = self.times()?;
+            if times != last {
+                (last, since) = (times, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// RSS and PSS in KiB, counted page by page: VmRSS errs by a batch for each core.
+    pub(crate) fn memory(self) -> Result<(f64, f64)> {
+        let rollup = fs::read_to_string(self.path("smaps_rollup"))?;
+        Ok((field(&rollup, "Rss:")? as f64, field(&rollup, "Pss:")? as f64))
+    }
+
+    pub(crate) fn descriptors(self) -> usize {
+        // Since Linux 6.2 the directory's size is the count; before, it is 0.
+        let size = fs::metadata(self.path("fd")).map_or(0, |meta| meta.len() as usize);
+        if size > 0 { size } else { fs::read_dir(self.path("fd")).map_or(0, Iterator::count) }
+    }
+
+    pub(crate) fn alive(self) -> bool {
+        let stat = fs::read_to_string(self.path("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    }
+
+    fn times(self) -> Result<(u64, u64)> {
+        let stat = fs::read_to_string(self.path("stat"))?;
+        let (_, fields) = stat.rsplit_once(") ").ok_or("no process status")?;
+        let mut fields = fields.split_ascii_whitespace().skip(11);
+        let mut next = || fields.next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        Ok((next(), next()))
+    }
+
+    fn path(self, file: &str) -> String {
+        format!("/proc/{}/{file}", self.0)
+    }
+}
+
+impl Usage {
+    pub(crate) fn since(&self, earlier: &Usage) -> Usage {
+        let ticks = |pick: fn(&Usage) -> u64| pick(self).saturating_sub(pick(earlier)) * TICK;
+        let (user, system) = (ticks(|usage| usage.user), ticks(|usage| usage.system));
+        let cpu = self.cpu.saturating_sub(earlier.cpu);
+        // Threads that ended took their schedstat with them; the process's own times did not.
+        let cpu = if user + system > cpu + 3 * TICK { user + system } else { cpu };
+        Usage {
+            cpu,
+            waited: self.waited.saturating_sub(earlier.waited),
+            voluntary: self.voluntary.saturating_sub(earlier.voluntary),
+            involuntary: self.involuntary.saturating_sub(earlier.involuntary),
+            threads: self.threads,
+            user,
+            system,
+        }
+    }
+
+    /// The part of the CPU time that was not the kernel's, 0 to 1.
+    pub(crate) fn user_share(&self) -> f64 {
+        self.user as f64 / (self.user + self.system).max(1) as f64
+    }
+}
+
+/// CPU nanoseconds of the calling thread, and those it waited for a core.
+pub(crate) fn own_cpu() -> Result<(u64, u64)> {
+    schedstat(Path::new("/proc/thread-self"))
+}
+
+fn schedstat(task: &Path) -> Result<(u64, u64)> {
+    let text = fs::read_to_string(task.join("schedstat"))?;
+    let mut fields = text.split_ascii_whitespace().map(str::parse);
+    let mut next = || fields.next().unwrap_or(Ok(0));
+    Ok((next()?, next()?))
+}
+
+fn field(text: &str, key: &str) -> Result<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(key));
+    let value = value.and_then(|value| value.split_ascii_whitespace().next());
+    Ok(value.ok_or("no such figure in /proc")?.parse()?)
+}

@@ -1,0 +1,68 @@
+//! Tells what runs and how long is left.
+
+use std::time::{Duration, Instant};
+
+use crate::workload::{Extent, Load, Workload};
+
+pub(crate) struct Progress {
+    started: Instant,
+    /// Seconds that all runs, and those done, were guessed to take.
+    all: f64,
+    done: f64,
+    runs: usize,
+    run: usize,
+}
+
+impl Progress {
+    pub(crate) fn new(guesses: impl Iterator<Item = f64>) -> Progress {
+        let guesses: Vec<f64> = guesses.collect();
+        let all = guesses.iter().sum();
+        Progress { started: Instant::now(), all, done: 0.0, runs: guesses.len(), run: 0 }
+    }
+
+    pub(crate) fn begin(&mut self, what: &str, guess: f64) {
+        self.run += 1;
+        let left = self.left(self.started.elapsed()).as_secs();
+        let (run, runs) = (self.run, self.runs);
+        eprintln!("[{run:>4}/{runs}] {what:<52} {}:{:02} min left", left / 60, left % 60);
+        self.done += guess;
+    }
+
+    /// The guesses that are left, corrected by how the first ones were wrong.
+    fn left(&self, elapsed: Duration) -> Duration {
+        let left = self.all - self.done;
+        // A few seconds of trust in the guesses, so that the first run does not decide.
+        let trust = 20.0;
+        let pace = (elapsed.as_secs_f64() + trust) / (self.done + trust);
+        Duration::from_secs_f64((left * pace).max(0.0))
+    }
+}
+
+/// Seconds a run takes, roughly.
+pub(crate) fn guess(workload: &Workload, extent: Extent) -> f64 {
+    let clients = workload.clients() as f64;
+    let joining = 0.35 + clients / 8000.0;
+    let window = workload.window(extent) as f64 / 1000.0;
+    match workload.load {
+        Load::Start => 0.1,
+        Load::Idle { .. } => 1.6 + clients / 5000.0,
+        Load::Burst { .. } => 0.5,
+        Load::Time { .. } => joining + window + 1.2,
+        Load::Stalled { .. } => joining + window,
+        _ => joining + window * 1.4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_follows_the_pace() {
+        let mut progress = Progress::new([100.0, 100.0].into_iter());
+        assert_eq!(progress.left(Duration::ZERO).as_secs(), 200);
+        progress.done = 100.0;
+        assert_eq!(progress.left(Duration::from_secs(100)).as_secs(), 100);
+        assert_eq!(progress.left(Duration::from_secs(220)).as_secs(), 200);
+    }
+}

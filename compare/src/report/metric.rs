@@ -1,0 +1,181 @@
+//! What is told of a run, and how two peers stand to each other in it.
+
+use crate::results::{Bound, OURS, OURS_AGAIN, Results, Sample};
+use crate::stats::{Spread, Standing, band, spread, standing};
+use crate::workload::{Load, Workload};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Metric {
+    pub(crate) key: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) more_is_better: bool,
+    /// Told, but no reason to rank.
+    pub(crate) aside: bool,
+}
+
+const fn less(key: &'static str, title: &'static str) -> Metric {
+    Metric { key, title, more_is_better: false, aside: false }
+}
+
+const fn more(key: &'static str, title: &'static str) -> Metric {
+    Metric { key, title, more_is_better: true, aside: false }
+}
+
+const fn aside(key: &'static str, title: &'static str) -> Metric {
+    Metric { key, title, more_is_better: false, aside: true }
+}
+
+const CPU: Metric = less("cpu_us", "CPU µs");
+const P50: Metric = aside("p50_us", "p50 µs");
+const P99: Metric = less("p99_us", "p99 µs");
+const P999: Metric = aside("p999_us", "p99.9 µs");
+const MAX: Metric = aside("max_us", "max µs");
+
+/// What is told of a workload; the first is its figure.
+pub(crate) fn metrics(load: &Load) -> &'static [Metric] {
+    const ECHO: [Metric; 6] = [CPU, more("rate", "round trips/s"), P50, P99, P999, MAX];
+    const OPEN: [Metric; 5] = [CPU, P50, P99, P999, MAX];
+    const CLOSED: [Metric; 6] = [CPU, more("rate", "deliveries/s"), P50, P99, P999, MAX];
+    const FAN: [Metric; 4] =
+        [less("last_p50_ms", "last has it, ms"), CPU, aside("last_max_ms", "worst, ms"), P50];
+    const STALLED: [Metric; 8] = [
+        aside("undelivered_share", "share not delivered"),
+        P50,
+        P99,
+        MAX,
+        less("grown_mib", "memory grown, MiB"),
+        CPU,
+        aside("rss_kib", "RSS KiB"),
+        aside("kernel_mib", "unsent in the kernel, MiB"),
+    ];
+    const TIME: [Metric; 5] = [
+        CPU,
+        less("spread_ms", "last behind first, ms"),
+        aside("drift_ms", "drift, ms a tick"),
+        aside("repeated", "repeated"),
+        aside("skipped", "left out"),
+    ];
+    const IDLE: [Metric; 5] = [
+        less("rss_client_bytes", "RSS bytes a client"),
+        aside("pss_client_bytes", "PSS bytes a client"),
+        less("rss_empty_kib", "RSS empty, KiB"),
+        aside("rss_full_kib", "RSS full, KiB"),
+        aside("threads", "threads"),
+    ];
+    const BURST: [Metric; 5] = [
+        less("all_ms", "all served, ms"),
+        CPU,
+        P50,
+        P99,
+        aside("waited_1s", "waited 1 s or longer"),
+    ];
+    const CHURN: [Metric; 4] = [more("rate", "clients/s"), CPU, P50, P99];
+    const START: [Metric; 1] = [less("start_ms", "ms to the first byte")];
+    match load {
+        Load::Echo { rate: 0, .. } => &ECHO,
+        Load::Chat { rate: 0, speakers: 1, .. } => &FAN,
+        Load::Chat { rate: 0, .. } => &CLOSED,
+        Load::Echo { .. } | Load::Chat { .. } => &OPEN,
+        Load::Stalled { .. } => &STALLED,
+        Load::Time { .. } => &TIME,
+        Load::Idle { .. } => &IDLE,
+        Load::Burst { .. } => &BURST,
+        Load::Churn { .. } => &CHURN,
+        Load::Start => &START,
+    }
+}
+
+/// The least system calls one message needs, in nanoseconds.
+pub(crate) fn floor(results: &Results, workload: &Workload) -> Option<f64> {
+    let price = |name: &str| results.prices.get(name).copied();
+    match workload.load {
+        Load::Echo { .. } => Some(price("send")? + price("recv")?),
+        Load::Chat { .. } | Load::Time { .. } | Load::Stalled { .. } => price("send"),
+        Load::Burst { .. } | Load::Churn { .. } => {
+            Some(price("accept")? + price("send")? + price("recv")?)
+        }
+        Load::Idle { .. } | Load::Start => None,
+    }
+}
+
+pub(crate) fn value(results: &Results, workload: &str, peer: &str, key: &str) -> Option<Spread> {
+    spread(results.runs(workload, peer).filter_map(|run| run.outcome.metrics.get(key).copied()))
+}
+
+/// How a peer stands to ours in one metric.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Comparison {
+    /// Theirs by ours: the median over the rounds that both have.
+    pub(crate) ratio: f64,
+    pub(crate) standing: Standing,
+}
+
+/// `None` where either has no valid run that may be ranked.
+pub(crate) fn compare(
+    results: &Results,
+    workload: &Workload,
+    peer: &str,
+    metric: &Metric,
+) -> Option<Comparison> {
+    let ratio = spread(ratios(results, workload.name, peer, metric.key))?.median;
+    let standing = standing(ratio, equals(results, workload.name, metric.key)?);
+    Some(Comparison { ratio, standing })
+}
+
+/// The band that ours against itself gives.
+pub(crate) fn equals(results: &Results, workload: &str, key: &str) -> Option<f64> {
+    let again: Vec<f64> = ratios(results, workload, OURS_AGAIN, key).collect();
+    // One or two rounds tell little of how far equals can be apart.
+    let least = if again.len() < 3 { 0.15 } else { 0.0 };
+    (!again.is_empty()).then(|| band(again).max(least))
+}
+
+/// Share of deliveries that did not come from which a server counts as frozen.
+pub(crate) const FROZEN: f64 = 0.001;
+
+/// Pair by pair: runs of the same round, neither of them bound by the client. A server that
+/// froze beside a stalled reader saved all the work it did not do.
+fn ratios(results: &Results, workload: &str, peer: &str, key: &str) -> impl Iterator<Item = f64> {
+    let ranked = |sample: &&Sample| {
+        let undelivered = sample.outcome.metrics.get("undelivered_share").copied();
+        sample.outcome.bound != Bound::Client && undelivered.unwrap_or(0.0) < FROZEN
+    };
+    let ours: Vec<&Sample> = results.runs(workload, OURS).filter(ranked).collect();
+    let theirs: Vec<&Sample> = results.runs(workload, peer).filter(ranked).collect();
+    let pairs: Vec<f64> = theirs
+        .iter()
+        .filter_map(|theirs| {
+            let ours = ours.iter().find(|ours| ours.round == theirs.round)?;
+            let (ours, theirs) = (ours.outcome.metrics.get(key)?, theirs.outcome.metrics.get(key)?);
+            (*ours > 0.0).then(|| theirs / ours)
+        })
+        .collect();
+    pairs.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::made_up;
+    use crate::workload;
+
+    #[test]
+    fn peers_stand_to_ours_as_they_were_made_up() {
+        let results = made_up::results();
+        let workload = workload::find("chat-1000").expect("it is there");
+        let stands = |peer| compare(&results, &workload, peer, &CPU).map(|found| found.standing);
+        assert_eq!(stands("raw-epoll"), Some(Standing::Below));
+        assert_eq!(stands("threads"), Some(Standing::Above));
+        assert_eq!(stands("node"), Some(Standing::Equal));
+        assert_eq!(stands("asyncio"), None);
+    }
+
+    #[test]
+    fn a_client_bound_run_is_not_ranked() {
+        let mut results = made_up::results();
+        let theirs = results.samples.iter_mut().filter(|sample| sample.peer == "threads");
+        theirs.for_each(|sample| sample.outcome.bound = Bound::Client);
+        let workload = workload::find("chat-1000").expect("it is there");
+        assert!(compare(&results, &workload, "threads", &CPU).is_none());
+    }
+}

@@ -1,0 +1,335 @@
+//! Line charts and stacked bars as SVG, readable on light and dark ground. Knows no peers.
+
+use std::fmt::Write as _;
+
+const WIDTH: f64 = 820.0;
+const HEIGHT: f64 = 400.0;
+const LEFT: f64 = 66.0;
+const RIGHT: f64 = 190.0;
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = 52.0;
+
+/// Mid tones, told apart on white and on black.
+const COLORS: [&str; 13] = [
+    "#e5484d", "#8a8f98", "#e38c2a", "#3b82d6", "#16a3a3", "#7c6fe0", "#a8743c", "#2f9e55",
+    "#c9a20a", "#b565c4", "#5c9e1f", "#4aa8d8", "#d5608f",
+];
+
+/// The ground is left transparent; the text follows the reader's theme.
+const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#333}.title{font-size:15px;\
+    font-weight:600}.faint{fill:#777}.grid{stroke:#8884;stroke-width:1}\
+    @media(prefers-color-scheme:dark){text{fill:#ddd}.faint{fill:#999}}";
+
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) name: String,
+    /// Place in the palette: the same in all charts.
+    pub(crate) color: usize,
+    /// Drawn thicker.
+    pub(crate) bold: bool,
+    pub(crate) dashed: bool,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Axis {
+    pub(crate) label: String,
+    pub(crate) log: bool,
+    /// Where there are marks; none: chosen.
+    pub(crate) ticks: Vec<(f64, String)>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines {
+    pub(crate) title: String,
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+    pub(crate) series: Vec<Series>,
+}
+
+/// One bar made of parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    pub(crate) parts: Vec<(String, f64)>,
+}
+
+/// Values between `low` and `high` on so many pixels.
+struct Scale {
+    low: f64,
+    high: f64,
+    from: f64,
+    to: f64,
+    log: bool,
+}
+
+impl Lines {
+    /// `None` when there is nothing to draw.
+    pub(crate) fn draw(&self) -> Option<String> {
+        let mut svg = open(HEIGHT);
+        self.draw_at(&mut svg, 0.0)?;
+        Some(svg + "</svg>\n")
+    }
+
+    /// Two charts, one above the other.
+    pub(crate) fn draw_both(&self, below: &Lines) -> Option<String> {
+        let mut svg = open(HEIGHT * 2.0);
+        self.draw_at(&mut svg, 0.0)?;
+        below.draw_at(&mut svg, HEIGHT)?;
+        Some(svg + "</svg>\n")
+    }
+
+    fn draw_at(&self, svg: &mut String, top: f64) -> Option<()> {
+        let points = || self.series.iter().flat_map(|series| &series.points);
+        points().next()?;
+        let x = Scale::over(points().map(|point| point.0), self.x.log, LEFT, WIDTH - RIGHT)?;
+        let floor = top + HEIGHT - BOTTOM;
+        let mut y = Scale::over(points().map(|point| point.1), self.y.log, floor, top + TOP)?;
+        y.widen();
+        text(svg, LEFT, top + 22.0, "title", "start", &self.title);
+        for (value, label) in y.ticks(&self.y.ticks) {
+            let at = y.place(value);
+            line(svg, (LEFT, at), (WIDTH - RIGHT, at));
+            text(svg, LEFT - 8.0, at + 4.0, "faint", "end", &label);
+        }
+        for (value, label) in x.ticks(&self.x.ticks) {
+            let at = x.place(value);
+            line(svg, (at, floor), (at, floor + 5.0));
+            text(svg, at, floor + 19.0, "faint", "middle", &label);
+        }
+        text(svg, (LEFT + WIDTH - RIGHT) / 2.0, floor + 40.0, "", "middle", &self.x.label);
+        text(svg, LEFT, top + 36.0, "faint", "start", &self.y.label);
+        let mut legend: Vec<&Series> =
+            self.series.iter().filter(|series| !series.points.is_empty()).collect();
+        legend.sort_by(|one, other| other.last().total_cmp(&one.last()));
+        for (place, series) in legend.iter().enumerate() {
+            series.draw(svg, &x, &y);
+            series.entry(svg, top + TOP + 8.0 + place as f64 * 20.0);
+        }
+        Some(())
+    }
+}
+
+impl Series {
+    fn last(&self) -> f64 {
+        self.points.last().map_or(0.0, |point| point.1)
+    }
+
+    fn draw(&self, svg: &mut String, x: &Scale, y: &Scale) {
+        let places = self.points.iter().map(|point| (x.place(point.0), y.place(point.1)));
+        let path: Vec<String> = places.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let style = self.stroke();
+        let _infallible =
+            writeln!(svg, "<polyline fill=\"none\" {style} points=\"{}\"/>", path.join(" "));
+        if self.points.len() <= 6 {
+            for (x, y) in self.points.iter().map(|point| (x.place(point.0), y.place(point.1))) {
+                let color = color(self.color);
+                let _infallible =
+                    writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{color}\"/>");
+            }
+        }
+    }
+
+    fn entry(&self, svg: &mut String, y: f64) {
+        let from = WIDTH - RIGHT + 14.0;
+        let (to, style) = (from + 22.0, self.stroke());
+        let _infallible =
+            writeln!(svg, "<line x1=\"{from}\" y1=\"{y}\" x2=\"{to}\" y2=\"{y}\" {style}/>");
+        text(svg, to + 6.0, y + 4.0, "", "start", &self.name);
+    }
+
+    fn stroke(&self) -> String {
+        let (color, width) = (color(self.color), if self.bold { 3.5 } else { 1.8 });
+        let dash = if self.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
+        format!("stroke=\"{color}\" stroke-width=\"{width}\"{dash}")
+    }
+}
+
+/// Horizontal bars, each stacked of its parts, on one linear scale.
+pub(crate) fn stacked(title: &str, label: &str, bars: &[Bar]) -> Option<String> {
+    let total = |bar: &Bar| bar.parts.iter().map(|part| part.1).sum::<f64>();
+    let most = bars.iter().map(total).fold(0.0, f64::max);
+    if most <= 0.0 {
+        return None;
+    }
+    let (left, row) = (150.0, 26.0);
+    let floor = TOP + 10.0 + bars.len() as f64 * row;
+    let scale = Scale { low: 0.0, high: most * 1.05, from: left, to: WIDTH - RIGHT, log: false };
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in bars.iter().flat_map(|bar| &bar.parts) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let mut svg = open((floor + BOTTOM).max(TOP + 30.0 + names.len() as f64 * 20.0));
+    text(&mut svg, 10.0, 22.0, "title", "start", title);
+    for (value, label) in scale.ticks(&[]) {
+        let at = scale.place(value);
+        line(&mut svg, (at, TOP), (at, floor));
+        text(&mut svg, at, floor + 16.0, "faint", "middle", &label);
+    }
+    text(&mut svg, (left + WIDTH - RIGHT) / 2.0, floor + 38.0, "", "middle", label);
+    for (place, bar) in bars.iter().enumerate() {
+        let y = TOP + 8.0 + place as f64 * row;
+        text(&mut svg, left - 8.0, y + 13.0, "", "end", &bar.name);
+        let mut sum = 0.0;
+        for (name, value) in &bar.parts {
+            let (from, to) = (scale.place(sum), scale.place(sum + value));
+            sum += value;
+            let kind = names.iter().position(|other| other == name).unwrap_or(0);
+            rect(&mut svg, (from, y), (to - from, 18.0), kind);
+        }
+        text(&mut svg, scale.place(sum) + 5.0, y + 13.0, "faint", "start", &short(sum));
+    }
+    for (kind, name) in names.iter().enumerate() {
+        let y = TOP + 4.0 + kind as f64 * 20.0;
+        rect(&mut svg, (WIDTH - RIGHT + 40.0, y), (12.0, 12.0), kind);
+        text(&mut svg, WIDTH - RIGHT + 58.0, y + 11.0, "", "start", name);
+    }
+    Some(svg + "</svg>\n")
+}
+
+impl Scale {
+    fn over(values: impl Iterator<Item = f64>, log: bool, from: f64, to: f64) -> Option<Scale> {
+        let usable = values.filter(|value| value.is_finite() && (!log || *value > 0.0));
+        let (low, high) = usable.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+        let low = if log { low } else { low.min(0.0) };
+        let high = if high > low { high } else { low + low.abs().max(1.0) };
+        low.is_finite().then_some(Scale { low, high, from, to, log })
+    }
+
+    /// Room above, and on a logarithmic scale below.
+    fn widen(&mut self) {
+        if self.log {
+            (self.low, self.high) = (self.low / 1.25, self.high * 1.25);
+        } else {
+            self.high *= 1.06;
+        }
+    }
+
+    fn place(&self, value: f64) -> f64 {
+        let share = if self.log {
+            (value.max(self.low) / self.low).ln() / (self.high / self.low).ln()
+        } else {
+            (value - self.low) / (self.high - self.low)
+        };
+        self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
+    }
+
+    fn ticks(&self, given: &[(f64, String)]) -> Vec<(f64, String)> {
+        let inside = |value: &f64| *value >= self.low * 0.999 && *value <= self.high * 1.001;
+        if !given.is_empty() {
+            return given.iter().filter(|tick| inside(&tick.0)).cloned().collect();
+        }
+        let values: Vec<f64> = if self.log {
+            let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+            let steps: &[f64] = if decades.clone().count() > 3 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+            decades.flat_map(|decade| steps.iter().map(move |s| s * 10_f64.powi(decade))).collect()
+        } else {
+            let step = nice((self.high - self.low) / 5.0);
+            (0..=8).map(|n| (self.low / step).ceil() * step + f64::from(n) * step).collect()
+        };
+        values.into_iter().filter(inside).map(|value| (value, short(value))).collect()
+    }
+}
+
+/// 1, 2 or 5 times a power of ten, at least `step`.
+fn nice(step: f64) -> f64 {
+    let decade = 10_f64.powf(step.log10().floor());
+    let times = [1.0, 2.0, 5.0].into_iter().find(|times| times * decade >= step * 0.999);
+    times.unwrap_or(10.0) * decade
+}
+
+/// Three digits that say something.
+pub(crate) fn short(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1e6 => format!("{:.1}M", value / 1e6),
+        size if size >= 1e4 => format!("{:.0}k", value / 1e3),
+        size if size >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 0.1 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+fn open(height: f64) -> String {
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         width=\"{WIDTH}\" height=\"{height}\">\n<style>{STYLE}</style>\n"
+    )
+}
+
+fn text(svg: &mut String, x: f64, y: f64, class: &str, anchor: &str, words: &str) {
+    let words = words.replace('&', "&amp;").replace('<', "&lt;");
+    let _infallible = writeln!(
+        svg,
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\" text-anchor=\"{anchor}\">{words}</text>"
+    );
+}
+
+fn line(svg: &mut String, from: (f64, f64), to: (f64, f64)) {
+    let ((x1, y1), (x2, y2)) = (from, to);
+    let _infallible = writeln!(
+        svg,
+        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" class=\"grid\"/>"
+    );
+}
+
+fn rect(svg: &mut String, at: (f64, f64), size: (f64, f64), kind: usize) {
+    let ((x, y), (width, height), color) = (at, size, color(kind));
+    let _infallible = writeln!(
+        svg,
+        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height}\" fill=\"{color}\"/>"
+    );
+}
+
+fn color(kind: usize) -> &'static str {
+    COLORS[kind % COLORS.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(name: &str, points: &[(f64, f64)]) -> Series {
+        let (name, points) = (name.into(), points.to_vec());
+        Series { name, color: 0, bold: true, dashed: false, points }
+    }
+
+    #[test]
+    fn a_chart_shows_every_series_and_escapes_names() {
+        let lines = Lines {
+            title: "a < b & c".into(),
+            series: vec![series("one", &[(1.0, 2.0), (2.0, 3.0)]), series("two", &[(1.0, 5.0)])],
+            ..Lines::default()
+        };
+        let svg = lines.draw().expect("something to draw");
+        assert!(svg.contains("a &lt; b &amp; c") && svg.ends_with("</svg>\n"));
+        assert_eq!(svg.matches("<polyline").count(), 2);
+        assert!(svg.contains("prefers-color-scheme:dark"));
+    }
+
+    #[test]
+    fn nothing_to_draw_is_no_chart() {
+        assert_eq!(Lines::default().draw(), None);
+        assert_eq!(stacked("", "", &[]), None);
+    }
+
+    #[test]
+    fn places_run_from_one_end_to_the_other() {
+        let scale = Scale { low: 1.0, high: 100.0, from: 0.0, to: 50.0, log: true };
+        assert!((scale.place(10.0) - 25.0).abs() < 1e-9);
+        assert!((scale.place(0.0)).abs() < 1e-9);
+        let labels: Vec<String> = scale.ticks(&[]).into_iter().map(|tick| tick.1).collect();
+        assert_eq!(labels, ["1", "2", "5", "10", "20", "50", "100"]);
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_parts() {
+        let parts = vec![("sendto".to_owned(), 1.0), ("epoll_wait".to_owned(), 0.5)];
+        let svg = stacked("", "", &[Bar { name: "ours".into(), parts }]).expect("a bar");
+        assert!(svg.contains(">1.50</text>") && svg.contains("sendto"));
+    }
+}

@@ -1,0 +1,214 @@
+//! Where ours leads, where others lead, where they are equal, and why: all from the figures.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::metric::{Comparison, FROZEN, Metric, compare, metrics, value};
+use super::svg::short;
+use crate::peers::{self, Lane};
+use crate::results::{OURS, Results};
+use crate::stats::Standing;
+use crate::workload::{Load, WORKLOADS, Workload};
+
+/// Acknowledgements are delayed by 40 ms on Linux: a server that leaves Nagle's algorithm on
+/// waits for them.
+const DELAYED_ACK_MS: std::ops::Range<f64> = 25.0..60.0;
+
+/// Differences below these are no reason.
+const CALLS: f64 = 0.05;
+const SWITCHES: f64 = 10.0;
+const THREADS: f64 = 4.0;
+/// The kernel samples what is its own at its ticks: small differences are chance.
+const OUTSIDE_MICROS: f64 = 0.3;
+
+pub(crate) fn verdict(results: &Results) -> String {
+    let (mut leads, mut trails, mut equal) = (frozen(results), String::new(), String::new());
+    let mut explained = BTreeSet::new();
+    for workload in WORKLOADS {
+        for metric in metrics(&workload.load).iter().filter(|metric| !metric.aside) {
+            let [ahead, behind, level] = sorted(results, &workload, metric);
+            let what = format!("\n- **{}, {}**: ", workload.name, metric.title);
+            let mut told = |peer: &str, ratio: f64| {
+                // Once a workload is enough: the counts are the same for all its metrics.
+                let new = explained.insert((workload.name, peer.to_owned()));
+                let why = if new { why(results, &workload, peer) } else { String::new() };
+                format!("\n  - {} {}×{why}", named(peer), short(ratio))
+            };
+            if let Some((furthest, others)) = behind.split_first() {
+                leads += &what;
+                let others = others.iter().map(|(peer, c)| format!("{peer} {}×", short(c.ratio)));
+                leads += &others.collect::<Vec<_>>().join(", ");
+                leads += &told(furthest.0, furthest.1.ratio);
+            }
+            if !level.is_empty() {
+                let others: Vec<String> = level.iter().map(|(peer, _)| named(peer)).collect();
+                equal += &format!("{what}{}", others.join(", "));
+            }
+            if !ahead.is_empty() {
+                trails += &what;
+                trails += &ahead.iter().map(|(peer, c)| told(peer, c.ratio)).collect::<String>();
+            }
+        }
+    }
+    let or_nothing = |text: String| if text.is_empty() { "\n- nowhere".into() } else { text };
+    format!(
+        "\n## Where it leads\n\nTheirs by ours; for the furthest, what was counted in the same \
+         workload, theirs first:\n{}\n\n## Where others lead, and why\n\nTheirs by ours, and what \
+         was counted, theirs first:\n{}\n\n## Where they are equal\n{}\n{}",
+        or_nothing(leads),
+        or_nothing(trails),
+        or_nothing(equal),
+        failures(results),
+    )
+}
+
+/// The floor is nobody's rival.
+fn named(peer: &str) -> String {
+    let floor = peers::find(peer).is_some_and(|peer| peer.lane == Lane::Floor);
+    if floor { format!("{peer} (the floor)") } else { peer.into() }
+}
+
+/// Who let one stalled reader keep the others from reading.
+fn frozen(results: &Results) -> String {
+    let share = |peer: &str| {
+        value(results, "stalled", peer, "undelivered_share").map_or(0.0, |share| share.median)
+    };
+    let names = results.peers.iter().map(|facts| facts.name.as_str());
+    let frozen: Vec<String> = names
+        .filter(|peer| share(peer) >= FROZEN)
+        .map(|peer| format!("{peer} {:.0} %", share(peer) * 100.0))
+        .collect();
+    if frozen.is_empty() {
+        return String::new();
+    }
+    let (frozen, ours) = (frozen.join(", "), share(OURS) * 100.0);
+    format!(
+        "\n- **stalled, deliveries that did not come to those who read**, because one did not \
+         (ours {ours:.0} %): {frozen}"
+    )
+}
+
+/// Peers that are better than ours, worse, and equal, each with the strongest first.
+fn sorted<'a>(
+    results: &'a Results,
+    workload: &Workload,
+    metric: &Metric,
+) -> [Vec<(&'a str, Comparison)>; 3] {
+    let mut sorted = [const { Vec::new() }; 3];
+    for facts in results.peers.iter().filter(|facts| facts.name != OURS) {
+        let Some(comparison) = compare(results, workload, &facts.name, metric) else { continue };
+        let place = match (comparison.standing, metric.more_is_better) {
+            (Standing::Equal, _) => 2,
+            (Standing::Below, false) | (Standing::Above, true) => 0,
+            _ => 1,
+        };
+        sorted[place].push((facts.name.as_str(), comparison));
+    }
+    let far = |ratio: f64| -ratio.max(1.0 / ratio);
+    for place in &mut sorted {
+        place.sort_by(|one, other| far(one.1.ratio).total_cmp(&far(other.1.ratio)));
+    }
+    sorted
+}
+
+/// What differs most in what was counted, in words that begin with a colon.
+fn why(results: &Results, workload: &Workload, peer: &str) -> String {
+    let mut reasons: Vec<String> = Vec::new();
+    reasons.extend(calls(results, workload.name, peer));
+    let both = |key: &str| {
+        let get = |peer| value(results, workload.name, peer, key).map(|spread| spread.median);
+        Some((get(peer)?, get(OURS)?))
+    };
+    let far = |(theirs, ours): &(f64, f64), least: f64| (theirs - ours).abs() > least;
+    if let Some((theirs, ours)) = both("voluntary").filter(|both| far(both, SWITCHES)) {
+        let (theirs, ours) = (short(theirs), short(ours));
+        reasons.push(format!("{theirs} voluntary switches per 1,000 to {ours}"));
+    }
+    let outside = both("user_share").zip(both("cpu_us"));
+    let outside = outside.map(|(share, cpu)| (share.0 * cpu.0, share.1 * cpu.1));
+    if let Some((theirs, ours)) = outside.filter(|both| far(both, OUTSIDE_MICROS)) {
+        reasons.push(format!("{} µs outside the kernel to {}", short(theirs), short(ours)));
+    }
+    if let Some((theirs, ours)) = both("threads").filter(|both| far(both, THREADS)) {
+        reasons.push(format!("{theirs:.0} threads to {ours:.0}"));
+    }
+    if let Some((waited, _)) = both("waited_1s").filter(|(theirs, _)| *theirs > 0.0) {
+        reasons.push(format!("{waited:.0} clients waited a second, for a full accept queue"));
+    }
+    if waits_for_acknowledgements(results, workload, peer) {
+        let what = "its slowest lines take 40 ms, the delayed acknowledgement that Nagle's \
+                    algorithm waits for (no TCP_NODELAY), and coalesce meanwhile";
+        reasons.push(what.into());
+    }
+    if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
+}
+
+/// System calls per message, and the names that differ most.
+fn calls(results: &Results, workload: &str, peer: &str) -> Option<String> {
+    let of = |peer: &str| {
+        let mut traces = results.traces.iter();
+        traces.find(|trace| trace.workload == workload && trace.peer == peer)
+    };
+    let (theirs, ours) = (&of(peer)?.calls, &of(OURS)?.calls);
+    let total = |calls: &BTreeMap<String, f64>| calls.values().sum::<f64>();
+    let get = |calls: &BTreeMap<String, f64>, name: &str| calls.get(name).copied().unwrap_or(0.0);
+    let mut names: Vec<&String> = theirs.keys().chain(ours.keys()).collect();
+    names.sort();
+    names.dedup();
+    let difference = |name: &str| (get(theirs, name) - get(ours, name)).abs();
+    names.sort_by(|one, other| difference(other).total_cmp(&difference(one)));
+    let named =
+        names.into_iter().filter(|name| difference(name) > CALLS).take(3).map(|name| {
+            format!("{name} {} to {}", short(get(theirs, name)), short(get(ours, name)))
+        });
+    let named: Vec<String> = named.collect();
+    let (theirs, ours) = (short(total(theirs)), short(total(ours)));
+    let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
+    Some(format!("{theirs} system calls per message to {ours}{named}"))
+}
+
+fn waits_for_acknowledgements(results: &Results, workload: &Workload, peer: &str) -> bool {
+    let get = |key| value(results, workload.name, peer, key).map(|spread| spread.median);
+    // One to many takes as long by itself.
+    let quick = match workload.load {
+        Load::Chat { speakers, .. } => speakers > 1,
+        Load::Echo { .. } | Load::Stalled { .. } => true,
+        _ => false,
+    };
+    let slow = get("p99_us").is_some_and(|p99| DELAYED_ACK_MS.contains(&(p99 / 1e3)));
+    quick && slow && get("server_share").is_some_and(|share| share < 0.6)
+}
+
+/// Who was not valid in what, and why.
+fn failures(results: &Results) -> String {
+    let mut text = String::new();
+    for workload in WORKLOADS {
+        for facts in &results.peers {
+            if let Some(fault) = results.fault(workload.name, &facts.name) {
+                let valid = results.runs(workload.name, &facts.name).count();
+                let (peer, name) = (&facts.name, workload.name);
+                text += &format!("\n- {peer}, {name}: {fault} ({valid} runs were valid)");
+            }
+        }
+    }
+    if text.is_empty() { text } else { format!("\n## Runs that were not valid\n{text}\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::made_up;
+
+    #[test]
+    fn losses_stand_there_with_their_reason() {
+        let text = verdict(&made_up::results());
+        let (leads, rest) = text.split_once("## Where others lead").expect("two parts");
+        assert!(leads.contains("**chat-1000, CPU µs**: \n  - threads 2×"), "{leads}");
+        let (trails, equal) = rest.split_once("## Where they are equal").expect("three parts");
+        assert!(
+            trails.contains("raw-epoll (the floor) 0.50×: 0.60 system calls per message to 1.10"),
+            "{trails}"
+        );
+        assert!(equal.contains("node"), "{equal}");
+        assert!(equal.contains("asyncio, chat-1000: lines: 1 dropped"), "{equal}");
+    }
+}

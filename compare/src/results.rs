@@ -1,0 +1,137 @@
+//! What is written to results.json: every raw run, the machine, the peers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::machine::Card;
+use crate::workload::Extent;
+
+/// What kept a run from being faster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Bound {
+    /// The server's core was full.
+    Server,
+    /// The generator's core was full, or it was late: the run is not ranked.
+    Client,
+    /// Neither: the rate asked for, or the wake-ups between the two, decide.
+    #[default]
+    Neither,
+}
+
+/// What came of one run, as the generator tells it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    /// Why the run does not count.
+    pub(crate) fault: Option<String>,
+    pub(crate) bound: Bound,
+    pub(crate) metrics: BTreeMap<String, f64>,
+    /// Points of a curve, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) series: BTreeMap<String, Vec<(f64, f64)>>,
+    /// Delays of an open loop: nanoseconds and how many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) spectrum: Vec<(u64, u64)>,
+}
+
+impl Outcome {
+    pub(crate) fn invalid(why: impl Into<String>) -> Outcome {
+        Outcome { fault: Some(why.into()), ..Outcome::default() }
+    }
+
+    pub(crate) fn set(&mut self, metric: &str, value: f64) {
+        // Six digits: the rest is noise, and results.json is committed.
+        let digits = 5 - value.abs().log10().floor().clamp(-30.0, 5.0) as i32;
+        let scale = 10_f64.powi(digits);
+        let rounded = if value == 0.0 { 0.0 } else { (value * scale).round() / scale };
+        self.metrics.insert(metric.into(), rounded);
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Sample {
+    pub(crate) workload: String,
+    pub(crate) peer: String,
+    pub(crate) round: usize,
+    #[serde(flatten)]
+    pub(crate) outcome: Outcome,
+}
+
+/// System calls per message, by name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Trace {
+    pub(crate) workload: String,
+    pub(crate) peer: String,
+    pub(crate) calls: BTreeMap<String, f64>,
+}
+
+/// What a peer is, apart from how fast.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) name: String,
+    pub(crate) lane: String,
+    pub(crate) runtime: String,
+    pub(crate) version: String,
+    /// Lines of its source that are neither blank nor comment.
+    pub(crate) code_lines: Option<usize>,
+    pub(crate) crates: Option<usize>,
+    /// Bytes of the stripped binary; none for scripts.
+    pub(crate) size: Option<u64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Results {
+    pub(crate) card: Card,
+    pub(crate) extent: Extent,
+    pub(crate) seed: u64,
+    pub(crate) minutes: f64,
+    /// Nanoseconds a system call, by name.
+    pub(crate) prices: BTreeMap<String, f64>,
+    pub(crate) peers: Vec<Facts>,
+    /// Peer (and server) left out, and why.
+    pub(crate) skipped: Vec<(String, String)>,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) traces: Vec<Trace>,
+    pub(crate) traced_with: Option<String>,
+}
+
+/// What ours is called when it runs against itself.
+pub(crate) const OURS: &str = "ours";
+pub(crate) const OURS_AGAIN: &str = "ours-again";
+
+impl Results {
+    pub(crate) fn read(file: &Path) -> Result<Results> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let text = fs::read_to_string(file)
+            .map_err(|error| format!("cannot read {name}: {error}; run `compare run` first"))?;
+        Ok(serde_json::from_str(&text).map_err(|error| format!("{name} is damaged: {error}"))?)
+    }
+
+    pub(crate) fn write(&self, file: &Path) -> Result<()> {
+        Ok(fs::write(file, serde_json::to_string(self)? + "\n")?)
+    }
+
+    /// Valid runs of a peer, by round.
+    pub(crate) fn runs<'a>(
+        &'a self,
+        workload: &'a str,
+        peer: &'a str,
+    ) -> impl Iterator<Item = &'a Sample> {
+        self.samples.iter().filter(move |sample| {
+            sample.workload == workload && sample.peer == peer && sample.outcome.fault.is_none()
+        })
+    }
+
+    /// The peer's first fault in a workload.
+    pub(crate) fn fault(&self, workload: &str, peer: &str) -> Option<&str> {
+        let mut samples = self.samples.iter();
+        let faulty = samples.find(|sample| {
+            sample.workload == workload && sample.peer == peer && sample.outcome.fault.is_some()
+        });
+        faulty.and_then(|sample| sample.outcome.fault.as_deref())
+    }
+}

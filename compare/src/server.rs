@@ -1,0 +1,134 @@
+//! A peer's process: started on its core and a port of its own, killed when dropped.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::Result;
+use crate::machine::Machine;
+use crate::options::Wrong;
+use crate::peers::Peer;
+use crate::workload::Program;
+
+/// Time a server has for listening.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Below the ports that the system gives to clients.
+const FIRST_PORT: u16 = 20_000;
+const LAST_PORT: u16 = 32_000;
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// Its standard error.
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts the peer and waits until it listens.
+    pub(crate) fn start(machine: &Machine, peer: &Peer, program: Program) -> Result<Server> {
+        let mut server = Server::spawn(machine, peer, program)?;
+        let deadline = Instant::now() + PATIENCE;
+        while !server.listens() {
+            server.check(deadline)?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(server)
+    }
+
+    /// From before the process is spawned to the first byte that a client reads.
+    pub(crate) fn time_start(machine: &Machine, peer: &Peer, program: Program) -> Result<Duration> {
+        let started = Instant::now();
+        let mut server = Server::spawn(machine, peer, program)?;
+        loop {
+            if let Ok(mut stream) = TcpStream::connect(server.address) {
+                stream.set_read_timeout(Some(PATIENCE))?;
+                if stream.read(&mut [0])? == 0 {
+                    return Err("it closed the first connection".into());
+                }
+                return Ok(started.elapsed());
+            }
+            server.check(started + PATIENCE)?;
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn spawn(machine: &Machine, peer: &Peer, program: Program) -> Result<Server> {
+        let address = free_address();
+        let log = std::env::temp_dir().join(format!("compare-{}", address.port()));
+        let mut command = peer.command(program, address);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
+        let child = machine.on_server_core(|| command.spawn())?;
+        let child = child.map_err(|error| format!("it cannot be started: {error}"))?;
+        Ok(Server { child, address, log })
+    }
+
+    /// The listening socket, as the kernel lists it: connecting would be a client too many.
+    fn listens(&self) -> bool {
+        let port = format!(":{:04X}", self.address.port());
+        let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        table.lines().any(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(1);
+            let local = fields.next().is_some_and(|local| local.ends_with(&port));
+            local && fields.nth(1) == Some("0A")
+        })
+    }
+
+    /// # Errors
+    /// With what it said last, once it has ended; and after the deadline.
+    fn check(&mut self, deadline: Instant) -> Result<()> {
+        if self.child.try_wait()?.is_some() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let last = log.lines().rev().find(|line| !line.trim().is_empty());
+            return Err(last.unwrap_or("it ended without a word").trim().into());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("it does not listen after {} s", PATIENCE.as_secs()).into());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone_already = self.child.kill();
+        let _gone_already = self.child.wait();
+        let _left_behind = fs::remove_file(&self.log);
+    }
+}
+
+/// The port that the next server tries.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(FIRST_PORT);
+
+/// Starts with the user's port, which must be free.
+pub(crate) fn begin_at(port: u16) -> std::result::Result<(), Wrong> {
+    NEXT_PORT.store(port, Ordering::Relaxed);
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(Wrong(format!("port {port} cannot be used ({error}); give another --port")))
+        }
+    }
+}
+
+/// Another port for each server, since the last one's may be in TIME_WAIT.
+fn free_address() -> SocketAddr {
+    loop {
+        let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
+        if !(1024..LAST_PORT).contains(&port) {
+            NEXT_PORT.store(FIRST_PORT, Ordering::Relaxed);
+        }
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What is measured: every workload with its load, its rounds and its one-line description.
+
+use serde::{Deserialize, Serialize};
+
+/// The servers every peer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Program {
+    Echo,
+    Time,
+    Chat,
+}
+
+impl Program {
+    pub(crate) const ALL: [Program; 3] = [Program::Echo, Program::Time, Program::Chat];
+
+    pub(crate) fn name(self) -> &'static str {
+        ["echo", "time", "chat"][self as usize]
+    }
+}
+
+/// What the clients do.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Load {
+    /// Each client keeps `depth` messages under way (closed loop), or all together send `rate`
+    /// a second (open loop).
+    Echo { clients: usize, bytes: usize, depth: usize, rate: u32 },
+    /// Everybody reads the time.
+    Time { clients: usize },
+    /// `speakers` of the clients say lines of `bytes`: `burst` at a time and `rate` a second
+    /// (open loop), or each its next one when all others have its last (closed loop, rate 0).
+    Chat { clients: usize, speakers: usize, bytes: usize, rate: u32, burst: u32 },
+    /// As an open loop with one speaker, and one client more that never reads.
+    Stalled { clients: usize, bytes: usize, rate: u32 },
+    /// Clients that do nothing, in four steps.
+    Idle { clients: usize },
+    /// Everybody connects at once, sends a message and has it back.
+    Burst { clients: usize },
+    /// Each of so many places connects, has one message echoed, closes, and begins again.
+    Churn { places: usize },
+    /// From spawning the process to the first byte a client reads.
+    Start,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Extent {
+    Quick,
+    Usual,
+    Full,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) program: Program,
+    pub(crate) load: Load,
+    /// By extent: quick, usual, full. None: not part of it.
+    rounds: [usize; 3],
+    /// Milliseconds measured, by extent.
+    window: [u64; 3],
+    /// Whether its system calls are counted, in a separate run.
+    pub(crate) traced: bool,
+}
+
+impl Workload {
+    pub(crate) fn rounds(&self, extent: Extent) -> usize {
+        self.rounds[extent as usize]
+    }
+
+    pub(crate) fn window(&self, extent: Extent) -> u64 {
+        self.window[extent as usize]
+    }
+
+    /// Clients at most, for the descriptor limit.
+    pub(crate) fn clients(&self) -> usize {
+        match self.load {
+            Load::Echo { clients, .. }
+            | Load::Time { clients }
+            | Load::Chat { clients, .. }
+            | Load::Idle { clients }
+            | Load::Burst { clients } => clients,
+            Load::Stalled { clients, .. } => clients + 1,
+            Load::Churn { places } => places,
+            Load::Start => 1,
+        }
+    }
+
+    /// The same with at most so many clients.
+    pub(crate) fn capped(mut self, most: usize) -> Workload {
+        match &mut self.load {
+            Load::Echo { clients, .. }
+            | Load::Time { clients }
+            | Load::Chat { clients, .. }
+            | Load::Stalled { clients, .. }
+            | Load::Idle { clients }
+            | Load::Burst { clients } => *clients = most.min(*clients),
+            Load::Churn { places } => *places = most.min(*places),
+            Load::Start => {}
+        }
+        self
+    }
+
+    /// What one unit of CPU is spent on.
+    pub(crate) fn message(&self) -> &'static str {
+        match self.load {
+            Load::Echo { .. } => "round trip",
+            Load::Time { .. } | Load::Chat { .. } | Load::Stalled { .. } => "delivery",
+            _ => "client",
+        }
+    }
+}
+
+const fn echo(clients: usize, bytes: usize, depth: usize, rate: u32) -> Load {
+    Load::Echo { clients, bytes, depth, rate }
+}
+
+/// A hundred clients of whom all speak.
+const fn chat(rate: u32, burst: u32) -> Load {
+    Load::Chat { clients: 100, speakers: 100, bytes: 56, rate, burst }
+}
+
+const fn fan(clients: usize) -> Load {
+    Load::Chat { clients, speakers: 1, bytes: 56, rate: 0, burst: 1 }
+}
+
+const SHORT: [u64; 3] = [300, 350, 700];
+const TICKS: [u64; 3] = [2200, 2200, 3200];
+
+#[rustfmt::skip]
+pub(crate) const WORKLOADS: [Workload; 23] = [
+    workload("echo-1", Program::Echo, echo(1, 64, 1, 0), [0, 0, 5], SHORT, false,
+        "1 client, 64 bytes, one message under way"),
+    workload("echo-50", Program::Echo, echo(50, 64, 1, 0), [3, 5, 5], SHORT, true,
+        "50 clients, 64 bytes, one message under way each"),
+    workload("echo-1000", Program::Echo, echo(1000, 64, 1, 0), [0, 0, 5], SHORT, false,
+        "1,000 clients, 64 bytes, one message under way each"),
+    workload("echo-16k", Program::Echo, echo(50, 16 * 1024, 1, 0), [0, 0, 5], SHORT, false,
+        "50 clients, 16 KiB, one message under way each"),
+    workload("echo-pipelined", Program::Echo, echo(50, 64, 16, 0), [0, 0, 5], SHORT, false,
+        "50 clients, 64 bytes, 16 messages under way each"),
+    workload("echo-open", Program::Echo, echo(50, 64, 1, 20_000), [0, 0, 5], SHORT, false,
+        "50 clients, 64 bytes, 20,000 messages a second whatever comes back"),
+    workload("chat-200", Program::Chat, chat(200, 1), [3, 5, 5], SHORT, false,
+        "100 clients who all speak, 200 lines a second"),
+    workload("chat-1000", Program::Chat, chat(1000, 1), [3, 5, 5], SHORT, true,
+        "100 clients who all speak, 1,000 lines a second"),
+    workload("chat-5000", Program::Chat, chat(5000, 1), [3, 5, 5], SHORT, true,
+        "100 clients who all speak, 5,000 lines a second"),
+    workload("chat-everybody", Program::Chat, chat(1000, 100), [0, 0, 5], SHORT, false,
+        "100 clients who all speak at the same moment, ten times a second"),
+    workload("chat-saturate", Program::Chat, chat(0, 1), [0, 0, 5], SHORT, false,
+        "100 clients, each says its next line when all others have its last"),
+    workload("fan-100", Program::Chat, fan(100), [0, 0, 5], SHORT, false,
+        "1 speaker to 100, the next line when everybody has the last"),
+    workload("fan-1000", Program::Chat, fan(1000), [3, 5, 5], SHORT, true,
+        "1 speaker to 1,000, the next line when everybody has the last"),
+    workload("fan-10000", Program::Chat, fan(10_000), [0, 0, 5], [500, 700, 1000], false,
+        "1 speaker to 10,000, the next line when everybody has the last"),
+    workload("stalled", Program::Chat, Load::Stalled { clients: 100, bytes: 1000, rate: 600 },
+        [0, 1, 3], [6000, 6000, 8000], false,
+        "100 clients, 600 lines of 1,000 bytes a second, and one client more that never reads"),
+    workload("time-1000", Program::Time, Load::Time { clients: 1000 }, [0, 0, 3], TICKS, false,
+        "1,000 clients read the time"),
+    workload("time-10000", Program::Time, Load::Time { clients: 10_000 }, [0, 0, 2], TICKS, false,
+        "10,000 clients read the time"),
+    workload("idle-chat", Program::Chat, Load::Idle { clients: 10_000 }, [1, 1, 2], SHORT, false,
+        "memory of a chat client that does nothing, by regression over 0 to 10,000"),
+    workload("idle-echo", Program::Echo, Load::Idle { clients: 10_000 }, [0, 0, 1], SHORT, false,
+        "memory of an echo client that does nothing, by regression over 0 to 10,000"),
+    workload("idle-time", Program::Time, Load::Idle { clients: 10_000 }, [0, 0, 1], SHORT, false,
+        "memory of a time client, by regression over 0 to 10,000"),
+    workload("burst", Program::Echo, Load::Burst { clients: 2000 }, [0, 1, 5], SHORT, false,
+        "2,000 clients connect at once, each has one message echoed"),
+    workload("churn", Program::Echo, Load::Churn { places: 50 }, [0, 0, 5], SHORT, false,
+        "50 clients at a time connect, have one message echoed, and reset"),
+    workload("start", Program::Chat, Load::Start, [3, 5, 5], SHORT, false,
+        "from spawning the process to the first byte a client reads"),
+];
+
+const fn workload(
+    name: &'static str,
+    program: Program,
+    load: Load,
+    rounds: [usize; 3],
+    window: [u64; 3],
+    traced: bool,
+    about: &'static str,
+) -> Workload {
+    Workload { name, about, program, load, rounds, window, traced }
+}
+
+pub(crate) fn find(name: &str) -> Option<Workload> {
+    WORKLOADS.into_iter().find(|workload| workload.name == name)
+}
