@@ -43,6 +43,7 @@ pub mod opening;
 pub mod pace;
 pub mod presence;
 pub mod program;
+mod refusal;
 pub mod room;
 pub mod server;
 pub mod shutdown;

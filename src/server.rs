@@ -6,11 +6,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, ErrorKind, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_lock::{Semaphore, SemaphoreGuardArc};
 use futures_lite::future::{or, poll_fn, yield_now};
@@ -23,11 +22,9 @@ use smol::{LocalExecutor, Task};
 use crate::connection::Connection;
 use crate::driver::{Async, Timer, ensure_driven};
 use crate::figures::{Figures, Reason};
-use crate::limits::{
-    ACCEPT_PAUSE, CHUNK_BYTES, Limits, REFUSAL_GRACE, REFUSALS, REPEAT_QUIET, SHUTDOWN, TEARDOWN,
-    TURN,
-};
+use crate::limits::{ACCEPT_PAUSE, CHUNK_BYTES, Limits, SHUTDOWN, TEARDOWN, TURN};
 use crate::listener::{Listener, canonical, origin};
+use crate::refusal::{Quiet, Refusals};
 use crate::shutdown::Stop;
 
 /// Accepts clients and runs `handler` for each as a task on `executor`, until `stop`.
@@ -66,8 +63,7 @@ where
         places: Arc::new(Semaphore::new(limits.max_clients)),
         origins: RefCell::default(),
         clients: RefCell::default(),
-        refusals: Arc::new(Semaphore::new(REFUSALS)),
-        refusals_log: Quiet::default(),
+        refusals: Refusals::new(),
         accepts_log: Quiet::default(),
         emptied,
         handler,
@@ -145,8 +141,7 @@ struct Server<H> {
     /// Clients by [`origin`]; empty unless `max_per_ip` is set.
     origins: RefCell<HashMap<IpAddr, usize>>,
     clients: RefCell<Slab<Client>>,
-    refusals: Arc<Semaphore>,
-    refusals_log: Quiet,
+    refusals: Refusals,
     accepts_log: Quiet,
     /// Rung whenever a client is gone.
     emptied: async_channel::Sender<()>,
@@ -203,24 +198,9 @@ impl<H> Server<H> {
         Ok(Admission { server: self.clone(), origin, _place: place })
     }
 
-    /// Tells a client why it cannot come in, then FIN.
-    fn refuse(&self, stream: &TcpStream, why: &str) {
-        let refused = self.shared.figures.ended(Reason::Full);
-        refused.add(1);
-        if self.refusals_log.speak() {
-            log::warn!(refused = refused.get(); "refusing clients: {why}");
-        }
-        let line = format!("*** {why}\r\n");
-        // A new socket's send buffer is empty, so this cannot block.
-        let _best_effort = (&*stream).write(line.as_bytes());
-        let _best_effort = stream.shutdown(Shutdown::Write);
-    }
-
-    /// Keeps a refused client's socket open while it reads why, for [`REFUSAL_GRACE`] and
-    /// while fewer than [`REFUSALS`] others do.
-    fn linger(&self, stream: TcpStream) {
-        if let Some(place) = self.refusals.try_acquire_arc() {
-            self.shared.spawn(let_read(stream, place)).detach();
+    fn complain(&self, error: &io::Error) {
+        if self.accepts_log.speak() {
+            log::warn!("cannot take new clients for the moment: {error}");
         }
     }
 }
@@ -234,8 +214,8 @@ where
         let admission = match self.admit(peer) {
             Ok(admission) => admission,
             Err(why) => {
-                self.refuse(&stream, &why);
-                return self.linger(stream);
+                self.refusals.tell(&self.shared.figures, &stream, &why);
+                return self.refusals.linger(&self.shared, stream);
             }
         };
         let connection = match Connection::new(self.shared.clone(), stream, peer) {
@@ -253,14 +233,6 @@ where
             ending.reason.set(Some(handled.await));
         });
         entry.insert(Client { connection, task });
-    }
-}
-
-impl<H> Server<H> {
-    fn complain(&self, error: &io::Error) {
-        if self.accepts_log.speak() {
-            log::warn!("cannot take new clients for the moment: {error}");
-        }
     }
 }
 
@@ -333,7 +305,8 @@ where
                 Err(error) if is_exhaustion(&error) => {
                     server.complain(&error);
                     spare.accept(socket.get_ref(), |stream| {
-                        server.refuse(&stream, "server full, please try again later");
+                        let why = "server full, please try again later";
+                        server.refusals.tell(&server.shared.figures, &stream, why);
                     });
                     Timer::after(ACCEPT_PAUSE).await;
                 }
@@ -373,27 +346,6 @@ fn is_exhaustion(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
 }
 
-/// Reads and discards until the refused client has closed, so that no RST takes the line from it.
-async fn let_read(stream: TcpStream, _place: SemaphoreGuardArc) {
-    let Ok(socket) = Async::new(stream) else { return };
-    let closed = async {
-        let mut discarded = [0; 512];
-        loop {
-            let ready = poll_fn(|cx| socket.poll_readable(cx)).await;
-            match ready.and_then(|()| socket.read(&mut discarded)) {
-                Ok(0) => return,
-                Ok(_) => yield_now().await,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => return,
-            }
-        }
-    };
-    or(closed, async {
-        Timer::after(REFUSAL_GRACE).await;
-    })
-    .await;
-}
-
 /// A descriptor kept to be given up for one refusal when there are none left: otherwise the
 /// client at the head of the queue would wait unanswered, and its readiness would spin.
 struct Spare(Option<OwnedFd>);
@@ -409,19 +361,5 @@ impl Spare {
             refuse(stream);
         }
         self.0 = rustix::io::fcntl_dupfd_cloexec(listener, 0).ok();
-    }
-}
-
-/// Says whether it is time to speak again: once in [`REPEAT_QUIET`].
-#[derive(Default)]
-struct Quiet(Cell<Option<Instant>>);
-
-impl Quiet {
-    fn speak(&self) -> bool {
-        let due = self.0.get().is_none_or(|last| last.elapsed() >= REPEAT_QUIET);
-        if due {
-            self.0.set(Some(Instant::now()));
-        }
-        due
     }
 }

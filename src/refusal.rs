@@ -1,0 +1,84 @@
+//! Clients that cannot come in: each reads one line that says why, then FIN.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io::{ErrorKind, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_lock::{Semaphore, SemaphoreGuardArc};
+use futures_lite::future::{or, yield_now};
+
+use crate::driver::{Async, Timer};
+use crate::figures::{Figures, Reason};
+use crate::limits::{REFUSAL_GRACE, REFUSALS, REPEAT_QUIET};
+use crate::server::Shared;
+
+/// Those that are still reading why, and the log that speaks of them now and then.
+pub(crate) struct Refusals {
+    places: Arc<Semaphore>,
+    log: Quiet,
+}
+
+impl Refusals {
+    pub(crate) fn new() -> Refusals {
+        Refusals { places: Arc::new(Semaphore::new(REFUSALS)), log: Quiet::default() }
+    }
+
+    /// Tells a client why it cannot come in, then FIN. MUST NOT wait.
+    pub(crate) fn tell(&self, figures: &Figures, mut stream: &TcpStream, why: &str) {
+        let refused = figures.ended(Reason::Full);
+        refused.add(1);
+        if self.log.speak() {
+            log::warn!(refused = refused.get(); "refusing clients: {why}");
+        }
+        let line = format!("*** {why}\r\n");
+        // A new socket's send buffer is empty, so this cannot block.
+        let _best_effort = stream.write(line.as_bytes());
+        let _best_effort = stream.shutdown(Shutdown::Write);
+    }
+
+    /// Keeps a refused client's socket open while it reads why, for [`REFUSAL_GRACE`] and
+    /// while fewer than [`REFUSALS`] others do.
+    pub(crate) fn linger(&self, shared: &Shared, stream: TcpStream) {
+        if let Some(place) = self.places.try_acquire_arc() {
+            shared.spawn(let_read(stream, place)).detach();
+        }
+    }
+}
+
+/// Reads and discards until the refused client has closed, so that no RST takes the line from it.
+async fn let_read(stream: TcpStream, _place: SemaphoreGuardArc) {
+    let Ok(socket) = Async::new(stream) else { return };
+    let closed = async {
+        let mut discarded = [0; 512];
+        loop {
+            let ready = poll_fn(|cx| socket.poll_readable(cx)).await;
+            match ready.and_then(|()| socket.read(&mut discarded)) {
+                Ok(0) => return,
+                Ok(_) => yield_now().await,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    };
+    or(closed, async {
+        Timer::after(REFUSAL_GRACE).await;
+    })
+    .await;
+}
+
+/// Says whether it is time to speak again: once in [`REPEAT_QUIET`].
+#[derive(Default)]
+pub(crate) struct Quiet(Cell<Option<Instant>>);
+
+impl Quiet {
+    pub(crate) fn speak(&self) -> bool {
+        let due = self.0.get().is_none_or(|last| last.elapsed() >= REPEAT_QUIET);
+        if due {
+            self.0.set(Some(Instant::now()));
+        }
+        due
+    }
+}
