@@ -357,6 +357,11 @@ impl Chunk {
 }
 
 impl Chunk {
+    /// Whether it holds the buffer that the connections take turns with.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.bytes.len() == CHUNK_BYTES
+    }
+
     /// Drops what stands before `start`, and keeps an exact copy of the rest only.
     pub fn keep_from(&mut self, start: usize) {
         let rest: Box<[u8]> = self[start..].into();

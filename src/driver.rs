@@ -14,11 +14,11 @@ mod epoll;
 mod smol;
 
 #[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
-pub(crate) use epoll::{Async, ensure_driven};
+pub(crate) use epoll::{Async, ensure_driven, start};
 #[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
 pub use epoll::{HostLoop, Timer, Turn, block_on};
 #[cfg(not(all(target_os = "linux", not(feature = "smol-reactor"))))]
-pub(crate) use smol::{Async, ensure_driven};
+pub(crate) use smol::{Async, ensure_driven, start};
 #[cfg(not(all(target_os = "linux", not(feature = "smol-reactor"))))]
 pub use smol::{Timer, block_on};
 

@@ -112,9 +112,10 @@ impl Input {
         or(async { Err(self.connection.ended().await) }, resumed).await
     }
 
-    /// Gives the buffer back to the others, but for an exact copy of what was not looked at.
+    /// Gives the buffer back to the others, but for an exact copy of what was not looked at; a
+    /// copy is made once, or a chunk of short lines would be copied at every turn.
     fn keep_rest(&mut self) {
-        if let Some(chunk) = &mut self.chunk {
+        if let Some(chunk) = self.chunk.as_mut().filter(|chunk| chunk.is_shared()) {
             chunk.keep_from(self.at);
             self.at = 0;
         }

@@ -12,7 +12,7 @@ use smol::LocalExecutor;
 
 use crate::cli::{self, Command, Options, Program};
 use crate::connection::Connection;
-use crate::driver::block_on;
+use crate::driver::{self, block_on};
 use crate::figures::{Figures, Reason};
 use crate::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit, widen_descriptor_table};
 use crate::listener::Listener;
@@ -51,6 +51,9 @@ where
     let clients = options.limits.max_clients as u64;
     widen_descriptor_table(clients.saturating_add(RESERVED_DESCRIPTORS));
     stderr_log::start(program.name, options.log, options.quiet);
+    if let Err(error) = driver::start() {
+        return fail(program, &cannot_start(&error));
+    }
     let executor = Executor::default();
     let handler = match handler(config, &executor) {
         Ok(handler) => handler,
@@ -62,8 +65,13 @@ where
     };
     match block_on(executor.run(serve(program, &executor, &options, listener, handler))) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(program, &error),
+        Err(error) => fail(program, &cannot_start(&error)),
     }
+}
+
+fn cannot_start(error: &io::Error) -> String {
+    let hint = if server::is_exhaustion(error) { "; raise the limit with ulimit -n" } else { "" };
+    format!("cannot start: {error}{hint}")
 }
 
 async fn serve<H, F>(

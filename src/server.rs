@@ -341,7 +341,8 @@ fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     Ok((TcpStream::from(socket), canonical(peer)))
 }
 
-fn is_exhaustion(error: &io::Error) -> bool {
+/// True when descriptors or memory have run out.
+pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
 }

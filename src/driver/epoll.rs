@@ -59,6 +59,11 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// Makes the calling thread's driver, which the functions that cannot fail rely on.
+pub(crate) fn start() -> io::Result<()> {
+    Driver::current().map(drop)
+}
+
 /// Fails where nobody would ever take this thread's driver through its turns.
 pub(crate) fn ensure_driven() -> io::Result<()> {
     if Driver::current()?.driven.get() > 0 {

@@ -51,6 +51,11 @@ impl<T: AsFd> AsFd for Async<T> {
     }
 }
 
+/// smol's reactor starts by itself.
+pub(crate) fn start() -> io::Result<()> {
+    Ok(())
+}
+
 /// smol's reactor has a thread of its own for whoever does not drive it.
 pub(crate) fn ensure_driven() -> io::Result<()> {
     Ok(())
