@@ -59,12 +59,12 @@ pub struct BindError {
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reason = std::io::Error::from(self.source.kind());
-        write!(f, "cannot listen on {}: {reason}", self.address)?;
+        write!(f, "cannot listen on {}: {}", self.address, self.source)?;
         f.write_str(match self.source.kind() {
             io::ErrorKind::AddrInUse => "; another program has this port, choose one with --listen",
             io::ErrorKind::AddrNotAvailable => "; it is not an address of this machine",
             io::ErrorKind::PermissionDenied => "; ports below 1024 need root, choose a higher one",
+            _ if crate::server::is_exhaustion(&self.source) => "; raise the limit with ulimit -n",
             _ => "; choose another address with --listen",
         })
     }
