@@ -1,17 +1,15 @@
 //! The command line that the three programs share: options into limits and addresses, and what
-//! `-h`, `-V` and `--limits` print. No I/O.
+//! `-h` and `-V` print. No I/O.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::bounds::Bounds;
 use crate::limits::{self, Limits};
 use crate::log::Format;
-use crate::pace::{self, Pace};
-use crate::{chat, echo, presence, room, telnet, text as shown};
 
 /// What one program is called and does.
 #[derive(Debug)]
@@ -22,10 +20,27 @@ pub struct Program {
     pub about: &'static str,
     /// Where it listens on loopback without `--listen`.
     pub port: u16,
-    /// Help on the options only this program has, a line each.
-    pub options: &'static str,
+    /// SO_SNDBUF of its clients, see [`Limits::send_buffer`].
+    pub send_buffer: usize,
     /// Commands to start from, a line each.
     pub examples: &'static str,
+}
+
+/// The options, and the bounds, that only one program has.
+pub trait Own: Default {
+    /// Help on the options, a line each.
+    const HELP: &str = "";
+
+    /// Reads the value of an option; false when it is none of its own.
+    ///
+    /// # Errors
+    /// One line, when the value is wrong.
+    fn read(&mut self, _name: &str, _parser: &mut Parser) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    /// Adds its bounds, as the options set them.
+    fn bounds(&self, bounds: &mut Bounds);
 }
 
 /// What the options say.
@@ -46,28 +61,30 @@ pub struct Options {
 pub enum Command {
     /// To serve.
     Serve(Options),
+    /// To print the bounds that these options give and exit.
+    Limits(Options),
     /// To print this and exit.
     Print(String),
 }
 
-/// Reads the command line. `own` takes the options that only one program has, and says whether
-/// it knew the one it was given. `descriptors` is the limit that clients have to fit in.
+/// Reads the command line; what only this program has goes into `own`. `descriptors` is the
+/// limit that clients have to fit in.
 ///
 /// # Errors
 /// One line that names what is wrong and how to mend it.
-pub fn parse(
+pub fn parse<O: Own>(
     program: &Program,
     arguments: impl IntoIterator<Item = OsString>,
     descriptors: u64,
-    mut own: impl FnMut(&str, &mut Parser) -> Result<bool, String>,
+    own: &mut O,
 ) -> Result<Command, String> {
     let mut parser = Parser::from_args(arguments);
     let default = SocketAddr::from((Ipv4Addr::LOCALHOST, program.port));
-    let mut limits =
-        Limits { max_clients: limits::clients_below(descriptors), ..Limits::default() };
-    if program.name == "echo" {
-        limits.send_buffer = echo::SEND_BUFFER;
-    }
+    let limits = Limits {
+        max_clients: limits::clients_below(descriptors),
+        send_buffer: program.send_buffer,
+        ..Limits::default()
+    };
     let mut options = Options { listen: Vec::new(), limits, log: Format::Text, quiet: false };
     let mut print_limits = false;
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
@@ -83,7 +100,7 @@ pub fn parse(
         };
         let limits = &mut options.limits;
         match name.as_str() {
-            "help" => return Ok(Command::Print(help(program))),
+            "help" => return Ok(Command::Print(help::<O>(program))),
             "version" => {
                 let version = env!("CARGO_PKG_VERSION");
                 return Ok(Command::Print(format!("smol-{} {version}\n", program.name)));
@@ -119,7 +136,7 @@ pub fn parse(
                 }
             }
             "quiet" => options.quiet = true,
-            other if own(other, &mut parser)? => {}
+            other if own.read(other, &mut parser)? => {}
             other => return Err(format!("unknown option --{other}")),
         }
     }
@@ -132,7 +149,7 @@ pub fn parse(
         options.listen.push(default);
     }
     if print_limits {
-        return Ok(Command::Print(limits_table(program, &options.limits)));
+        return Ok(Command::Limits(options));
     }
     Ok(Command::Serve(options))
 }
@@ -177,8 +194,9 @@ fn address(value: &str, port: u16) -> Result<SocketAddr, String> {
     })
 }
 
-fn help(program: &Program) -> String {
-    let Program { name, about, port, options, examples } = program;
+fn help<O: Own>(program: &Program) -> String {
+    let Program { name, about, port, examples, .. } = program;
+    let options = O::HELP;
     let Limits { max_per_ip, stall, dead, .. } = Limits::default();
     let (stall, dead) = (stall.as_secs(), dead.as_secs());
     format!(
@@ -203,104 +221,18 @@ fn help(program: &Program) -> String {
     )
 }
 
-/// What a client of a room can hold at most beside: a chunk not looked at yet, an unfinished
-/// line, answers, and the rest of a line partly taken.
-const CHAT_BUSY: usize =
-    limits::CHUNK_BYTES + telnet::LINE_BYTES + room::TOLD_BYTES + room::LINE_BYTES;
-
-/// A client's bytes in our own memory while it is idle: measured, see the README's figures.
-const IDLE_BYTES: usize = 2048;
-
-fn limits_table(program: &Program, limits: &Limits) -> String {
-    let mut table = String::new();
-    let mut row = |name: &str, value: String, why: &str| {
-        let _infallible = writeln!(table, "{name:<26} {value:>12}  {why}");
-    };
-    row("clients", limits.max_clients.to_string(), "--max-clients");
-    row("clients per address", limits.max_per_ip.to_string(), "--max-per-ip; 0 is no limit");
-    row("stall", secs(limits.stall), "--stall: output waits and no byte is taken");
-    row("dead", secs(limits.dead), "--dead: keepalive and TCP_USER_TIMEOUT");
-    row("grace", secs(limits.grace), "for one who leaves to read what is left");
-    row("shutdown", secs(limits::SHUTDOWN), "from the signal to the end");
-    row("backlog", limits::BACKLOG.to_string(), "connections the kernel holds between accepts");
-    row("send buffer", kib(limits.send_buffer), "a client, in the kernel, which doubles it");
-    row("chunk", kib(limits::CHUNK_BYTES), "bytes a read or a write");
-    row("turn", limits::TURN.to_string(), "accepts, or a client's lines, before others");
-    row("refusals", limits::REFUSALS.to_string(), "refused clients still reading why");
-    row("refusal grace", secs(limits::REFUSAL_GRACE), "for each of them");
-    row("accept pause", secs(limits::ACCEPT_PAUSE), "when descriptors or memory are out");
-    row("reserved descriptors", limits::RESERVED_DESCRIPTORS.to_string(), "for the server itself");
-    row("log line", kib(crate::log::LINE_BYTES), "on standard error");
-    let (shared, busy) = match program.name {
-        "echo" => (0, limits::CHUNK_BYTES),
-        "time" => (room::LINE_BYTES, CHAT_BUSY),
-        _ => {
-            row("rate", format!("{}/s", Pace::default().rate), "--rate: lines of one client");
-            row("burst", Pace::default().burst.to_string(), "--burst: lines of one client at once");
-            row(
-                "rate of bytes",
-                format!("{}/s", kib(pace::BYTES_PER_SECOND as usize)),
-                "of one client",
-            );
-            row("burst of bytes", kib(pace::BURST_BYTES as usize), "of one client at once");
-            row("history", chat::HISTORY.to_string(), "--history: lines for a newcomer");
-            row("message of the day", kib(chat::MOTD_BYTES as usize), "--motd");
-            row("name", format!("{} B", chat::NAME_BYTES), "a chosen one");
-            row("time to choose it", secs(chat::ASK), "then the guest keeps the one it has");
-            row("marks", shown::MARKS.to_string(), "of no width on one character");
-            row("log", kib(room::LOG_BYTES), "lines for all who are behind");
-            row("line", format!("{} B", telnet::LINE_BYTES), "a longer one is split");
-            row("names", chat::WELCOME_NAMES.to_string(), "in the welcome line");
-            let per_second = presence::SINGLE_PER_SECOND;
-            row("announcements", format!("{per_second}/s"), "one by one, above: summed up");
-            row(
-                "announcements up to",
-                presence::SINGLE_MEMBERS.to_string(),
-                "members, above: summed up",
-            );
-            (2 * room::LOG_BYTES, CHAT_BUSY)
-        }
-    };
-    if program.name != "echo" {
-        row("line of the room", kib(room::LINE_BYTES), "at most, with its name");
-        row("told", kib(room::TOLD_BYTES), "answers that wait for one client");
-        row("telnet replies", telnet::REPLIES.to_string(), "free a connection, one more a line");
-    }
-    let clients = limits.max_clients;
-    let ours = |each: usize| kib(shared.saturating_add(clients.saturating_mul(each)));
-    let _infallible = write!(
-        table,
-        "\n{clients} clients cost, in this process: all idle {}, all at their bounds {};\n\
-         in the kernel's send buffers, all stalled: {}.\n",
-        ours(IDLE_BYTES),
-        ours(IDLE_BYTES + busy),
-        kib(clients.saturating_mul(2 * limits.send_buffer)),
-    );
-    table
-}
-
-fn secs(duration: Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
-}
-
-fn kib(bytes: usize) -> String {
-    match bytes {
-        bytes if bytes >= 10 << 20 => format!("{} MiB", bytes >> 20),
-        bytes => format!("{} KiB", bytes >> 10),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::echo;
 
     const CHAT: Program =
-        Program { name: "chat", about: "", port: 8002, options: "", examples: "" };
+        Program { name: "chat", about: "", port: 8002, send_buffer: 1, examples: "" };
 
     fn parsed(arguments: &[&str]) -> Result<Options, String> {
         let arguments = arguments.iter().map(OsString::from);
-        match parse(&CHAT, arguments, 1024, |_, _| Ok(false))? {
-            Command::Serve(options) => Ok(options),
+        match parse(&CHAT, arguments, 1024, &mut echo::Options)? {
+            Command::Serve(options) | Command::Limits(options) => Ok(options),
             Command::Print(text) => Err(text),
         }
     }

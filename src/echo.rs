@@ -3,17 +3,30 @@
 
 use std::rc::Rc;
 
+use crate::bounds::Bounds;
+use crate::cli::Own;
 use crate::connection::Connection;
 use crate::figures::Reason;
+use crate::limits::CHUNK_BYTES;
 
 /// SO_SNDBUF of an echo server, in bytes: the client's own backpressure needs no small one, but
 /// a client that never reads must not hold the 4 MiB that Linux would let it.
 pub const SEND_BUFFER: usize = 64 * 1024;
 
+/// The echo program has no options of its own.
+#[derive(Debug, Default)]
+pub struct Options;
+
+impl Own for Options {
+    fn bounds(&self, bounds: &mut Bounds) {
+        bounds.cost(0, CHUNK_BYTES);
+    }
+}
+
 /// Echoes until the client's FIN, sends what is left, then FIN.
 ///
 /// A client that does not read is not read from either; what it costs meanwhile is at most one
-/// [`CHUNK_BYTES`](crate::limits::CHUNK_BYTES), and it is dropped after the stall limit.
+/// [`CHUNK_BYTES`], and it is dropped after the stall limit.
 pub async fn handle(connection: Rc<Connection>) -> Reason {
     let reason = loop {
         match echo_once(&connection).await {

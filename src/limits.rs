@@ -43,6 +43,9 @@ pub const TEARDOWN: Duration = Duration::from_micros(25);
 /// Below the two seconds that the programs promise.
 pub const SHUTDOWN: Duration = Duration::from_millis(1800);
 
+/// [`Limits::send_buffer`] of the two room servers.
+pub const SEND_BUFFER: usize = 16 * 1024;
+
 /// The bounds a host may choose; [`Default`] is what the programs start with.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -72,7 +75,7 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             dead: Duration::from_secs(40),
             grace: Duration::from_secs(2),
-            send_buffer: 16 * 1024,
+            send_buffer: SEND_BUFFER,
         }
     }
 }

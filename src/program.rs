@@ -7,10 +7,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use lexopt::Parser;
 use smol::LocalExecutor;
 
-use crate::cli::{self, Command, Options, Program};
+use crate::cli::{self, Command, Options, Own, Program};
 use crate::connection::Connection;
 use crate::driver::{self, block_on};
 use crate::figures::{Figures, Reason};
@@ -18,7 +17,7 @@ use crate::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit, widen_descript
 use crate::listener::Listener;
 use crate::shutdown::{self, Trigger};
 use crate::signals::{Signal, Signals};
-use crate::{log as stderr_log, server};
+use crate::{bounds, log as stderr_log, server};
 
 /// The executor that all code of a program runs on.
 pub type Executor = Rc<LocalExecutor<'static>>;
@@ -27,24 +26,25 @@ pub type Executor = Rc<LocalExecutor<'static>>;
 const USAGE: u8 = 2;
 
 /// Runs a program: reads its options, binds, and serves with the handler that `handler` makes
-/// until a signal. `own` reads the options that only this program has into `config`. A wrong
-/// option is exit code 2; a handler that cannot be made, or an address that cannot be bound, 1.
-pub fn main<C, H, F>(
+/// of its own ones until a signal. A wrong option is exit code 2; a handler that cannot be made,
+/// or an address that cannot be bound, 1.
+pub fn main<O, H, F>(
     program: &'static Program,
-    mut config: C,
-    own: impl Fn(&mut C, &str, &mut Parser) -> Result<bool, String>,
-    handler: impl FnOnce(C, &Executor) -> Result<H, String>,
+    handler: impl FnOnce(O, &Executor) -> Result<H, String>,
 ) -> ExitCode
 where
+    O: Own,
     H: Fn(Rc<Connection>) -> F + 'static,
     F: Future<Output = Reason> + 'static,
 {
     let arguments = std::env::args_os().skip(1);
     let descriptors = raise_descriptor_limit();
-    let command =
-        cli::parse(program, arguments, descriptors, |name, parser| own(&mut config, name, parser));
-    let options = match command {
+    let mut own = O::default();
+    let options = match cli::parse(program, arguments, descriptors, &mut own) {
         Ok(Command::Serve(options)) => options,
+        Ok(Command::Limits(options)) => {
+            return print(&bounds::table(&options.limits, |bounds| own.bounds(bounds)));
+        }
         Ok(Command::Print(text)) => return print(&text),
         Err(error) => return usage(program, &error),
     };
@@ -55,7 +55,7 @@ where
         return fail(program, &cannot_start(&error));
     }
     let executor = Executor::default();
-    let handler = match handler(config, &executor) {
+    let handler = match handler(own, &executor) {
         Ok(handler) => handler,
         Err(error) => return fail(program, &error),
     };

@@ -5,20 +5,21 @@ use std::rc::Rc;
 
 use smol_servers::chat::{self, Options};
 use smol_servers::cli::Program;
+use smol_servers::limits::SEND_BUFFER;
 use smol_servers::program;
 
 const CHAT: Program = Program {
     name: "chat",
     about: "what one client writes, all others read; telnet, PuTTY or nc is the client",
     port: 8002,
-    options: Options::HELP,
+    send_buffer: SEND_BUFFER,
     examples: "  chat                            then, in two terminals: telnet localhost 8002\n  \
                chat --listen 0.0.0.0:8002      open to the network\n  \
                chat --listen 0.0.0.0 --max-per-ip 8\n",
 };
 
 fn main() -> ExitCode {
-    program::main(&CHAT, Options::default(), Options::read, |options, _| {
+    program::main(&CHAT, |options: Options, _| {
         let chat = Rc::new(options.chat()?);
         Ok(move |connection| chat::handle(chat.clone(), connection))
     })

@@ -9,11 +9,11 @@ const ECHO: Program = Program {
     name: "echo",
     about: "sends every byte back to the client it came from (RFC 862)",
     port: 8000,
-    options: "",
+    send_buffer: echo::SEND_BUFFER,
     examples: "  echo                            then: nc localhost 8000\n  \
                echo --listen [::]:7            the service's own port, on every address\n",
 };
 
 fn main() -> ExitCode {
-    program::main(&ECHO, (), |_, _, _| Ok(false), |_, _| Ok(echo::handle))
+    program::main(&ECHO, |_: echo::Options, _| Ok(echo::handle))
 }

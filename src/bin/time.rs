@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use smol_servers::cli::Program;
+use smol_servers::limits::SEND_BUFFER;
 use smol_servers::program;
 use smol_servers::time::{self, Options};
 
@@ -11,14 +12,14 @@ const TIME: Program = Program {
     name: "time",
     about: "sends the time to every connected client, once a second",
     port: 8001,
-    options: Options::HELP,
+    send_buffer: SEND_BUFFER,
     examples: "  time                            then: nc localhost 8001\n  \
                time --utc --every 60           UTC, on every full minute\n  \
                time --format '%A, %H:%M'       strftime directives\n",
 };
 
 fn main() -> ExitCode {
-    program::main(&TIME, Options::default(), Options::read, |options, executor| {
+    program::main(&TIME, |options: Options, executor| {
         let clock = Rc::new(options.clock()?);
         let ticker = clock.clone();
         executor.spawn(async move { ticker.run().await }).detach();

@@ -6,8 +6,11 @@ use std::path::PathBuf;
 
 use lexopt::Parser;
 
-use super::{Chat, Config};
-use crate::{cli, time};
+use super::{ASK, Chat, Config, NAME_BYTES, WELCOME_NAMES};
+use crate::bounds::{Bounds, bytes, seconds};
+use crate::cli::{self, Own};
+use crate::pace::{BURST_BYTES, BYTES_PER_SECOND};
+use crate::{presence, text, time};
 
 /// Bytes of a message of the day, at most.
 pub const MOTD_BYTES: u64 = 64 * 1024;
@@ -20,9 +23,8 @@ pub struct Options {
     motd: Option<PathBuf>,
 }
 
-impl Options {
-    /// Help on the options.
-    pub const HELP: &str = "  --history N        lines of the past a newcomer reads, 0 is none (20)
+impl Own for Options {
+    const HELP: &str = "  --history N        lines of the past a newcomer reads, 0 is none (20)
   --motd FILE        text of at most 64 KiB that a newcomer reads (none)
   --timestamps       lines that people say begin with HH:MM, local time
   --ask-names        ask newcomers for a name
@@ -30,11 +32,7 @@ impl Options {
   --burst LINES      lines at once before that; 0 is no limit (1000)
 ";
 
-    /// Reads the value of an option that is the chat's own; false when it is not.
-    ///
-    /// # Errors
-    /// One line, when the value is wrong.
-    pub fn read(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
+    fn read(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
         let config = &mut self.config;
         match name {
             "history" => config.history = cli::number(parser, name, 0, 1000)? as usize,
@@ -51,6 +49,29 @@ impl Options {
         Ok(true)
     }
 
+    fn bounds(&self, bounds: &mut Bounds) {
+        let Config { log_bytes, history, pace, .. } = &self.config;
+        bounds.row("lines", format!("{}/s", pace.rate), "--rate: of one client; 0 is no limit");
+        bounds.row("burst", pace.burst, "--burst: lines of one client; 0 is no limit");
+        let a_second = format!("{}/s", bytes(BYTES_PER_SECOND as usize));
+        bounds.row("bytes", a_second, "of one client");
+        bounds.row("burst of bytes", bytes(BURST_BYTES as usize), "of one client");
+        bounds.row("history", history, "--history: lines for a newcomer");
+        bounds.row("message of the day", bytes(MOTD_BYTES as usize), "--motd");
+        bounds.row("name", bytes(NAME_BYTES), "a chosen one");
+        bounds.row("time to choose it", seconds(ASK), "then the guest keeps the one it has");
+        bounds.row("names", WELCOME_NAMES, "in the welcome line");
+        bounds.row("marks", text::MARKS, "of no width on one character");
+        let announced = format!("{}/s", presence::SINGLE_PER_SECOND);
+        bounds.row("announcements", announced, "one by one, above: summed up");
+        bounds.row("announced up to", presence::SINGLE_MEMBERS, "members, above: summed up");
+        bounds.row("log", bytes(*log_bytes), "lines for all who are behind");
+        bounds.room();
+        bounds.cost(2 * log_bytes, 0);
+    }
+}
+
+impl Options {
     /// The chat as the options want it.
     ///
     /// # Errors
@@ -70,11 +91,11 @@ impl Options {
 /// The file's text in lines that end in CR LF. Its escape sequences stay: they are the owner's.
 fn read_motd(path: &PathBuf) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut bytes = Vec::new();
-    file.take(MOTD_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MOTD_BYTES {
+    let mut read = Vec::new();
+    file.take(MOTD_BYTES + 1).read_to_end(&mut read).map_err(|error| error.to_string())?;
+    if read.len() as u64 > MOTD_BYTES {
         return Err(format!("it is larger than {} KiB", MOTD_BYTES / 1024));
     }
-    let text = String::from_utf8_lossy(&bytes);
+    let text = String::from_utf8_lossy(&read);
     Ok(text.lines().flat_map(|line| [line, "\r\n"]).collect())
 }

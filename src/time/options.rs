@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use lexopt::Parser;
 
 use super::{Clock, local_zone};
-use crate::cli;
+use crate::bounds::{Bounds, seconds};
+use crate::cli::{self, Own};
+use crate::room;
 
 /// What the options say.
 #[derive(Debug, Default)]
@@ -16,18 +18,13 @@ pub struct Options {
     every: Duration,
 }
 
-impl Options {
-    /// Help on the options.
-    pub const HELP: &str = "  --utc              the time in UTC (local time)
+impl Own for Options {
+    const HELP: &str = "  --utc              the time in UTC (local time)
   --format STRFTIME  form of the line (RFC 3339 with offset)
   --every SECONDS    time between two lines, on multiples of it (1)
 ";
 
-    /// Reads the value of an option that is the time server's own; false when it is not.
-    ///
-    /// # Errors
-    /// One line, when the value is wrong.
-    pub fn read(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
+    fn read(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
         match name {
             "utc" => self.utc = true,
             "format" => {
@@ -43,6 +40,15 @@ impl Options {
         Ok(true)
     }
 
+    fn bounds(&self, bounds: &mut Bounds) {
+        let every = if self.every.is_zero() { Duration::from_secs(1) } else { self.every };
+        bounds.row("every", seconds(every), "--every: time between two lines");
+        bounds.room();
+        bounds.cost(room::LINE_BYTES, 0);
+    }
+}
+
+impl Options {
     /// The clock as the options want it.
     ///
     /// # Errors
