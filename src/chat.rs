@@ -5,6 +5,7 @@ mod names;
 mod options;
 
 use std::cell::RefCell;
+use std::future::Future;
 use std::rc::Rc;
 
 use jiff::tz::TimeZone;
@@ -88,22 +89,21 @@ impl Chat {
 
 /// Lets the client take part until it leaves: joins, relays its lines, announces its leave with
 /// the reason, flushes what it still has to read, closes.
-pub async fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> Reason {
+pub fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> impl Future<Output = Reason> {
     let mut input = Input::new(connection.clone(), chat.config.pace);
-    let guest = match Guest::enter(chat, connection.clone(), &mut input).await {
-        Ok(guest) => guest,
-        Err(reason) => {
-            let farewell = farewell(reason).unwrap_or_default();
-            let _best_effort = connection.try_write(farewell.as_bytes());
-            return connection.part(reason, async { Ok(()) }).await;
-        }
-    };
-    let writer = connection.spawn(guest.writer());
-    let reason = match guest.listen(&mut input).await {
-        Ok(reason) | Err(reason) => reason,
-    };
-    guest.leave(reason);
-    connection.part(reason, writer).await
+    // A block and not an `async fn`, and what is soon over in a box: every idle client holds
+    // this future.
+    async move {
+        let name = match Box::pin(guest::name(&chat, &connection, &mut input)).await {
+            Ok(name) => name,
+            Err(reason) => return reason,
+        };
+        let guest = Guest::enter(chat, connection.clone(), name);
+        let writer = connection.spawn(guest.writer());
+        let (Ok(reason) | Err(reason)) = guest.listen(&mut input).await;
+        guest.leave(reason);
+        connection.part(reason, writer).await
+    }
 }
 
 /// The last line a client reads, where it did not choose to go.

@@ -4,12 +4,11 @@
 //! Made by [`crate::server`], used by the handlers. A handler may read in one task and write in
 //! another; it never waits for both in one, since each wake would cost a failing system call.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::ops::Deref;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
@@ -18,6 +17,7 @@ use futures_lite::future::{or, yield_now};
 use rustix::net::sockopt;
 use smol::Task;
 
+use crate::chunk::Chunk;
 use crate::driver::{Async, Timer};
 use crate::figures::{Figures, Reason};
 use crate::limits::CHUNK_BYTES;
@@ -29,7 +29,7 @@ pub struct Connection {
     shared: Rc<Shared>,
     peer: SocketAddr,
     opened: Instant,
-    label: RefCell<Option<Rc<str>>>,
+    label: Cell<Option<Rc<str>>>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
     missed: Cell<u64>,
@@ -63,7 +63,7 @@ impl Connection {
             shared,
             peer,
             opened: Instant::now(),
-            label: RefCell::new(None),
+            label: Cell::new(None),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
             missed: Cell::new(0),
@@ -87,7 +87,7 @@ impl Connection {
 
     /// The name under which the log speaks of this client.
     pub fn set_label(&self, label: Rc<str>) {
-        self.label.replace(Some(label));
+        self.label.set(Some(label));
     }
 
     /// Runs `future` as a task of its own beside this connection; dropping the [`Task`] ends it.
@@ -103,11 +103,7 @@ impl Connection {
     /// # Errors
     /// Why the connection is over: lost, or [ended](Self::end) by another task or by the stop.
     pub async fn read(&self) -> Result<Chunk, Reason> {
-        poll_fn(|cx| match self.poll_ended(cx) {
-            Poll::Ready(reason) => Poll::Ready(Err(reason)),
-            Poll::Pending => self.poll_chunk(cx),
-        })
-        .await
+        poll_fn(|cx| self.poll_read(cx)).await
     }
 
     /// Writes what the kernel takes now. MUST NOT wait.
@@ -135,22 +131,10 @@ impl Connection {
         &self,
         mut attempt: impl FnMut() -> io::Result<T>,
     ) -> Result<T, Reason> {
-        let mut deadline = None;
-        loop {
-            match attempt() {
-                Ok(done) => return Ok(done),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let deadline =
-                        *deadline.get_or_insert_with(|| Instant::now() + self.shared.limits.stall);
-                    if Instant::now() >= deadline {
-                        return Err(self.end(Reason::Stalled));
-                    }
-                    // In a box: few connections are ever blocked, and all hold this future.
-                    Box::pin(self.wait_writable(deadline)).await?;
-                }
-                Err(_) => return Err(self.end(Reason::Lost)),
-            }
+        match self.unless_blocked(attempt()) {
+            Poll::Ready(result) => result,
+            // In a box: few connections are ever blocked, and all hold this future.
+            Poll::Pending => Box::pin(self.write_later(attempt)).await,
         }
     }
 
@@ -234,8 +218,9 @@ impl Connection {
         self.shared.figures.missed.add(lines);
     }
 
-    pub(crate) fn chunk(&self) -> Chunk {
-        Chunk::new(&self.shared)
+    /// The server's buffer, to fill it with what is to be written.
+    pub(crate) fn scratch(&self) -> Chunk {
+        self.shared.scratch.take()
     }
 
     /// As [`ended`](Self::ended), and ends the connection when its peer is found dead; for one
@@ -276,7 +261,7 @@ impl Connection {
             self.abort_on_close();
         }
         self.shared.figures.ended(reason).add(1);
-        let label = self.label.borrow();
+        let label = self.label.take();
         log::info!(
             peer:% = self.peer,
             name = label.as_deref().unwrap_or("-"),
@@ -294,20 +279,48 @@ impl Connection {
         let _best_effort = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
     }
 
-    /// Writable, or the deadline over: the next attempt tells which. One more attempt at the
-    /// deadline is due, since the kernel reports room only when a third of the buffer is free.
-    async fn wait_writable(&self, deadline: Instant) -> Result<(), Reason> {
-        let writable = poll_fn(|cx| self.socket.poll_writable(cx));
-        let result = or(writable, async {
-            Timer::at(deadline).await;
-            Ok(())
-        })
-        .await;
-        self.full.set(false);
-        result.map_err(|_| self.end(Reason::Lost))
+    /// Attempts each time the socket takes bytes, and once more at the deadline: the kernel
+    /// reports room only when a third of the buffer is free.
+    async fn write_later<T>(
+        &self,
+        mut attempt: impl FnMut() -> io::Result<T>,
+    ) -> Result<T, Reason> {
+        let deadline = Instant::now() + self.shared.limits.stall;
+        loop {
+            let writable = poll_fn(|cx| self.socket.poll_writable(cx));
+            let result = or(writable, async {
+                Timer::at(deadline).await;
+                Ok(())
+            })
+            .await;
+            self.full.set(false);
+            result.map_err(|_| self.end(Reason::Lost))?;
+            if let Poll::Ready(result) = self.unless_blocked(attempt()) {
+                return result;
+            }
+            if Instant::now() >= deadline {
+                return Err(self.end(Reason::Stalled));
+            }
+        }
     }
 
-    /// The next bytes. A function and not a future: every idle client holds one that awaits it.
+    /// Pending when the socket takes nothing for now.
+    fn unless_blocked<T>(&self, attempted: io::Result<T>) -> Poll<Result<T, Reason>> {
+        match attempted {
+            Ok(done) => Poll::Ready(Ok(done)),
+            Err(error) if is_transient(&error) => Poll::Pending,
+            Err(_) => Poll::Ready(Err(self.end(Reason::Lost))),
+        }
+    }
+
+    /// [`read`](Self::read) for a future that every idle client holds, in 16 bytes less.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Result<Chunk, Reason>> {
+        match self.poll_ended(cx) {
+            Poll::Ready(reason) => Poll::Ready(Err(reason)),
+            Poll::Pending => self.poll_chunk(cx),
+        }
+    }
+
     fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Result<Chunk, Reason>> {
         if self.greedy.take() {
             cx.waker().wake_by_ref();
@@ -317,13 +330,13 @@ impl Connection {
             if ready!(self.socket.poll_readable(cx)).is_err() {
                 return Poll::Ready(Err(Reason::Lost));
             }
-            let mut chunk = self.chunk();
-            match self.socket.read(&mut chunk.bytes) {
+            let mut chunk = self.shared.scratch.take();
+            match self.socket.read(&mut chunk) {
                 Ok(n) => {
                     self.input_over.set(n == 0);
                     self.greedy.set(n == CHUNK_BYTES);
                     self.count_in(n);
-                    chunk.filled = n;
+                    chunk.truncate(n);
                     return Poll::Ready(Ok(chunk));
                 }
                 Err(error) if is_transient(&error) => {}
@@ -335,52 +348,6 @@ impl Connection {
     fn count_in(&self, n: usize) {
         self.bytes_in.set(self.bytes_in.get() + n as u64);
         self.shared.figures.bytes_in.add(n as u64);
-    }
-}
-
-/// Bytes read from a client, in a buffer that the thread's connections take turns with.
-///
-/// There is one such buffer. Who holds its chunk over an `.await` keeps it, and the next reader
-/// gets a new one; dropped, it goes back, and of two that come back one stays.
-#[derive(Debug)]
-pub struct Chunk {
-    pub(crate) bytes: Box<[u8]>,
-    filled: usize,
-    shared: Rc<Shared>,
-}
-
-impl Chunk {
-    fn new(shared: &Rc<Shared>) -> Chunk {
-        let bytes = shared.buffer.take().unwrap_or_else(|| vec![0; CHUNK_BYTES].into());
-        Chunk { bytes, filled: 0, shared: shared.clone() }
-    }
-}
-
-impl Chunk {
-    /// Whether it holds the buffer that the connections take turns with.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.bytes.len() == CHUNK_BYTES
-    }
-
-    /// Drops what stands before `start`, and keeps an exact copy of the rest only.
-    pub fn keep_from(&mut self, start: usize) {
-        let rest: Box<[u8]> = self[start..].into();
-        self.filled = rest.len();
-        self.shared.give_back(std::mem::replace(&mut self.bytes, rest));
-    }
-}
-
-impl Deref for Chunk {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..self.filled]
-    }
-}
-
-impl Drop for Chunk {
-    fn drop(&mut self) {
-        self.shared.give_back(std::mem::take(&mut self.bytes));
     }
 }
 

@@ -4,9 +4,10 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use futures_lite::future::{or, yield_now};
+use futures_lite::future::{or, poll_fn, yield_now};
 
-use crate::connection::{Chunk, Connection};
+use crate::chunk::Chunk;
+use crate::connection::Connection;
 use crate::driver::Timer;
 use crate::figures::Reason;
 use crate::limits::TURN;
@@ -20,10 +21,9 @@ pub struct Input {
     connection: Rc<Connection>,
     telnet: Telnet,
     opening: Opening,
-    /// Bytes read and not looked at yet, from `at` on.
     chunk: Option<Chunk>,
-    at: usize,
-    events: usize,
+    /// Events since others had their turn.
+    events: u8,
     pace: Pace,
     spent: Spent,
     /// How long the client is over its pace.
@@ -38,7 +38,6 @@ impl Input {
             telnet: Telnet::default(),
             opening: Opening::default(),
             chunk: None,
-            at: 0,
             events: 0,
             pace,
             spent: Spent::default(),
@@ -58,15 +57,16 @@ impl Input {
                 let over = std::mem::take(&mut self.over);
                 Box::pin(self.pause(over)).await?;
             }
-            if self.events >= TURN {
+            if usize::from(self.events) >= TURN {
                 self.events = 0;
-                self.keep_rest();
+                self.release();
                 yield_now().await;
             }
-            if let Some(chunk) = &self.chunk {
-                let mut rest = &chunk[self.at..];
+            if let Some(chunk) = &mut self.chunk {
+                let mut rest = &chunk[..];
                 let event = self.telnet.next(&mut rest);
-                self.at = chunk.len() - rest.len();
+                let seen = chunk.len() - rest.len();
+                chunk.advance(seen);
                 if let Some(event) = event {
                     self.events += 1;
                     if event == Event::Line {
@@ -76,7 +76,7 @@ impl Input {
                 }
                 self.chunk = None;
             }
-            let chunk = self.connection.read().await?;
+            let chunk = poll_fn(|cx| self.connection.poll_read(cx)).await?;
             if chunk.is_empty() {
                 return Ok(None);
             }
@@ -85,7 +85,6 @@ impl Input {
             }
             self.over = self.spent.bytes(self.pace, chunk.len(), Instant::now());
             self.chunk = Some(chunk);
-            self.at = 0;
         }
     }
 
@@ -104,7 +103,7 @@ impl Input {
     /// # Errors
     /// Why the connection is over, if it ends meanwhile.
     pub async fn pause(&mut self, time: Duration) -> Result<(), Reason> {
-        self.keep_rest();
+        self.release();
         let resumed = async {
             Timer::after(time).await;
             if self.connection.is_broken() { Err(Reason::Lost) } else { Ok(()) }
@@ -112,12 +111,9 @@ impl Input {
         or(async { Err(self.connection.ended().await) }, resumed).await
     }
 
-    /// Gives the buffer back to the others, but for an exact copy of what was not looked at; a
-    /// copy is made once, or a chunk of short lines would be copied at every turn.
-    fn keep_rest(&mut self) {
-        if let Some(chunk) = self.chunk.as_mut().filter(|chunk| chunk.is_shared()) {
-            chunk.keep_from(self.at);
-            self.at = 0;
+    fn release(&mut self) {
+        if let Some(chunk) = &mut self.chunk {
+            chunk.release();
         }
     }
 }

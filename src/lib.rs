@@ -21,7 +21,8 @@
 //! [`chat::handle`]) on its own `LocalExecutor`; it takes part in a [`room::Room`] by
 //! publishing and by [joining](room::Room::join).
 //!
-//! In reading order: [`server`] and [`listener`] accept; [`connection`] is one client's socket;
+//! In reading order: [`server`] and [`listener`] accept; [`connection`] is one client's socket,
+//! [`chunk`] what is read from it;
 //! [`room`] and [`writer`] bring lines to everyone; [`telnet`], [`text`] and [`presence`] decide
 //! without I/O; [`limits`] and [`figures`] hold the bounds and the counters; [`shutdown`] ends
 //! it all; [`cli`], [`bounds`], [`log`] and [`program`] are what the three programs need around it.
@@ -31,6 +32,7 @@
 
 pub mod bounds;
 pub mod chat;
+pub mod chunk;
 pub mod cli;
 pub mod connection;
 pub mod driver;

@@ -257,7 +257,7 @@ impl Member {
     pub async fn rung(&self) {
         let bell = self.room.0.borrow().bell.1.clone();
         let mut rung = pin!(bell.recv());
-        poll_fn(|cx| match self.poll_due(cx) {
+        poll_fn(move |cx| match self.poll_due(cx) {
             Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => rung.as_mut().poll(cx).map(drop),
         })

@@ -19,10 +19,11 @@ use rustix::net::SocketFlags;
 use slab::Slab;
 use smol::{LocalExecutor, Task};
 
+use crate::chunk::Scratch;
 use crate::connection::Connection;
 use crate::driver::{Async, Timer, ensure_driven};
 use crate::figures::{Figures, Reason};
-use crate::limits::{ACCEPT_PAUSE, CHUNK_BYTES, Limits, SHUTDOWN, TEARDOWN, TURN};
+use crate::limits::{ACCEPT_PAUSE, Limits, SHUTDOWN, TEARDOWN, TURN};
 use crate::listener::{Listener, canonical, origin};
 use crate::refusal::{Quiet, Refusals};
 use crate::shutdown::Stop;
@@ -56,7 +57,7 @@ where
         executor: Rc::downgrade(executor),
         limits: limits.clone(),
         figures: listener.figures(),
-        buffer: Cell::new(None),
+        scratch: Rc::default(),
     });
     let (emptied, empty) = async_channel::bounded(1);
     let server = Rc::new(Server {
@@ -103,17 +104,10 @@ pub(crate) struct Shared {
     executor: Weak<LocalExecutor<'static>>,
     pub(crate) limits: Limits,
     pub(crate) figures: Rc<Figures>,
-    pub(crate) buffer: Cell<Option<Box<[u8]>>>,
+    pub(crate) scratch: Rc<Scratch>,
 }
 
 impl Shared {
-    /// Takes back a chunk's buffer, if it is a whole one.
-    pub(crate) fn give_back(&self, buffer: Box<[u8]>) {
-        if buffer.len() == CHUNK_BYTES {
-            self.buffer.set(Some(buffer));
-        }
-    }
-
     pub(crate) fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Task<T> {
         self.try_spawn(future).expect("a task that runs has an executor")
     }
@@ -195,7 +189,7 @@ impl<H> Server<H> {
         }
         self.shared.figures.clients.add(1);
         self.shared.figures.accepted.add(1);
-        Ok(Admission { server: self.clone(), origin, _place: place })
+        Ok(Admission { server: self.clone(), origin: origin.map(Box::new), _place: place })
     }
 
     fn complain(&self, error: &io::Error) {
@@ -239,19 +233,20 @@ where
 /// A client's place; gives it back when dropped.
 struct Admission<H> {
     server: Rc<Server<H>>,
-    origin: Option<IpAddr>,
+    /// In a box: only with `max_per_ip` there is one.
+    origin: Option<Box<IpAddr>>,
     _place: SemaphoreGuardArc,
 }
 
 impl<H> Drop for Admission<H> {
     fn drop(&mut self) {
         self.server.shared.figures.clients.sub(1);
-        if let Some(origin) = self.origin {
+        if let Some(origin) = &self.origin {
             let mut origins = self.server.origins.borrow_mut();
-            if let Some(count) = origins.get_mut(&origin) {
+            if let Some(count) = origins.get_mut(origin) {
                 *count -= 1;
                 if *count == 0 {
-                    origins.remove(&origin);
+                    origins.remove(origin);
                 }
             }
         }

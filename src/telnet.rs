@@ -57,8 +57,8 @@ pub struct Telnet {
     /// Replies that may still be given.
     credit: u8,
     line: Vec<u8>,
-    /// Bytes at the start of `line` that were handed out already.
-    taken: usize,
+    /// Bytes at the start of `line` that were handed out already; at most [`LINE_BYTES`].
+    taken: u16,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,14 +80,14 @@ impl Default for Telnet {
 impl Telnet {
     /// Consumes `input` up to and including the next event; `None` when all of it is consumed.
     pub fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
-        self.line.drain(..self.taken);
+        self.line.drain(..usize::from(self.taken));
         self.taken = 0;
         while let Some((&byte, rest)) = input.split_first() {
             *input = rest;
             match self.step(byte) {
                 ControlFlow::Continue(()) => {}
                 ControlFlow::Break(Found::Line(len)) => {
-                    self.taken = len;
+                    self.taken = len as u16;
                     self.credit = (self.credit + 1).min(REPLIES);
                     return Some(Event::Line);
                 }
@@ -110,12 +110,12 @@ impl Telnet {
 
     /// The line of an [`Event::Line`], until the next call of [`next`](Self::next).
     pub fn line(&self) -> &[u8] {
-        &self.line[..self.taken]
+        &self.line[..usize::from(self.taken)]
     }
 
     /// The line left unfinished when the client has said its last; empty when there is none.
     pub fn unfinished(&self) -> &[u8] {
-        &self.line[self.taken..]
+        &self.line[usize::from(self.taken)..]
     }
 
     fn step(&mut self, byte: u8) -> ControlFlow<Found> {

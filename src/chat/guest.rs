@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use futures_lite::future::or;
 use jiff::Timestamp;
 
-use super::names::Names;
 use super::{Chat, farewell};
 use crate::connection::Connection;
 use crate::driver::Timer;
@@ -34,37 +33,51 @@ pub(super) struct Guest {
     chat: Rc<Chat>,
     connection: Rc<Connection>,
     member: Rc<Member>,
-    number: u64,
     name: Rc<str>,
+    /// Where its name stands.
+    place: usize,
     /// Why it goes, once it says so: it may panic, or be dropped by a server that goes down.
     reason: Cell<Option<Reason>>,
 }
 
-impl Guest {
-    /// Brings the client in, asked for its name first if the chat asks.
-    pub(super) async fn enter(
-        chat: Rc<Chat>,
-        connection: Rc<Connection>,
-        input: &mut Input,
-    ) -> Result<Guest, Reason> {
-        let number = chat.names.borrow_mut().arrive();
-        let mut name = Names::guest(number);
-        if chat.config.ask_names {
-            let late = async {
-                Timer::after(ASK).await;
-                Ok(None)
-            };
-            let chosen = Box::pin(or(ask(&chat, &connection, input, &name), late)).await?;
-            name = chosen.unwrap_or(name);
+/// The name of one who comes: its own choice, where the chat asks.
+///
+/// # Errors
+/// Why the connection is over, when it ends before that; the client has been told.
+pub(super) async fn name(
+    chat: &Chat,
+    connection: &Connection,
+    input: &mut Input,
+) -> Result<Rc<str>, Reason> {
+    let given = chat.names.borrow_mut().guest();
+    if !chat.config.ask_names {
+        return Ok(given.into());
+    }
+    let late = async {
+        Timer::after(ASK).await;
+        Ok(None)
+    };
+    match or(ask(chat, connection, input, &given), late).await {
+        Ok(chosen) => Ok(chosen.unwrap_or(given).into()),
+        Err(reason) => {
+            let farewell = farewell(reason).unwrap_or_default();
+            let _best_effort = connection.try_write(farewell.as_bytes());
+            Err(connection.part(reason, async { Ok(()) }).await)
         }
-        let name: Rc<str> = name.into();
+    }
+}
+
+impl Guest {
+    /// Brings the client in.
+    pub(super) fn enter(chat: Rc<Chat>, connection: Rc<Connection>, name: Rc<str>) -> Guest {
         connection.set_label(name.clone());
         log::info!(peer:% = connection.peer(), name = &*name; "joined");
         let here = chat.names.borrow().count() + 1;
         let telling = chat.presence.borrow_mut().join(here, Instant::now());
         announce(&chat, &connection, telling, || format!("*** {name} joined ({here} here)"));
         let member = Rc::new(chat.room.join());
-        Ok(Guest { chat, connection, member, number, name, reason: Cell::default() })
+        let place = chat.names.borrow_mut().enter(name.clone());
+        Guest { chat, connection, member, name, place, reason: Cell::default() }
     }
 
     /// What writes to the client: welcome, message of the day, history, then the talk. It must
@@ -72,47 +85,52 @@ impl Guest {
     pub(super) fn writer(&self) -> impl Future<Output = Result<(), Reason>> + 'static {
         let (chat, connection) = (self.chat.clone(), self.connection.clone());
         let member = self.member.clone();
-        let welcome = chat.names.borrow().welcome(&self.name);
-        chat.names.borrow_mut().enter(self.number, self.name.clone());
+        let welcome = chat.names.borrow().welcome(self.place);
         let (past, lines) = chat.room.look_back(chat.config.history);
         // In a box: it is over soon, and every client holds this future.
-        let greeting = Box::pin(greet(chat, connection.clone(), welcome, past, lines));
+        let greeting = Box::pin(async move {
+            greet(&chat, &connection, welcome, past, lines).await?;
+            Ok((connection, member))
+        });
         async move {
-            greeting.await?;
+            let (connection, member) = greeting.await?;
             writer::pump(connection, member).await
         }
     }
 
     /// Relays the client's lines until its end; the reason is one either way.
-    pub(super) async fn listen(&self, input: &mut Input) -> Result<Reason, Reason> {
+    pub(super) fn listen(&self, input: &mut Input) -> impl Future<Output = Result<Reason, Reason>> {
         let mut interrupted = false;
-        while let Some(event) = input.next().await? {
-            match event {
-                Event::Line => {
-                    interrupted = false;
-                    self.say(input.line());
-                    while self.is_far_behind() {
-                        Box::pin(input.pause(BACKLOG_PAUSE)).await?;
+        // A block and not an `async fn`, whose future would hold its arguments twice.
+        async move {
+            while let Some(event) = input.next().await? {
+                match event {
+                    Event::Line => {
+                        interrupted = false;
+                        self.say(input.line());
+                        while self.is_far_behind() {
+                            Box::pin(input.pause(BACKLOG_PAUSE)).await?;
+                        }
                     }
-                }
-                Event::Reply(bytes) => {
-                    self.answer(&bytes);
-                    // Telnet throws away what it reads between its ^C and this answer.
-                    if interrupted && bytes == TIMING_MARK_REPLY {
+                    Event::Reply(bytes) => {
+                        self.answer(&bytes);
+                        // Telnet throws away what it reads between its ^C and this answer.
+                        if interrupted && bytes == TIMING_MARK_REPLY {
+                            self.answer(INTERRUPT_HINT);
+                        }
+                    }
+                    Event::AreYouThere => self.answer(b"*** yes, still here\r\n"),
+                    Event::Interrupt if interrupted => return Ok(Reason::Left),
+                    Event::Interrupt => {
+                        interrupted = true;
                         self.answer(INTERRUPT_HINT);
                     }
+                    Event::Leave => return Ok(Reason::Left),
                 }
-                Event::AreYouThere => self.answer(b"*** yes, still here\r\n"),
-                Event::Interrupt if interrupted => return Ok(Reason::Left),
-                Event::Interrupt => {
-                    interrupted = true;
-                    self.answer(INTERRUPT_HINT);
-                }
-                Event::Leave => return Ok(Reason::Left),
             }
+            self.say(input.unfinished());
+            Ok(Reason::Left)
         }
-        self.say(input.unfinished());
-        Ok(Reason::Left)
     }
 
     /// Goes: from here on nothing new reaches the client but its farewell.
@@ -152,7 +170,7 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.chat.names.borrow_mut().leave(self.number);
+        self.chat.names.borrow_mut().leave(self.place);
         self.member.leave();
         let cut_off = if panicking() { Reason::Failed } else { Reason::GoingDown };
         let reason = self.reason.get().unwrap_or(cut_off);
@@ -166,8 +184,8 @@ impl Drop for Guest {
 }
 
 async fn greet(
-    chat: Rc<Chat>,
-    connection: Rc<Connection>,
+    chat: &Chat,
+    connection: &Rc<Connection>,
     welcome: String,
     past: Member,
     lines: usize,

@@ -1,7 +1,8 @@
 //! Who is in the chat, and which names one may have. No I/O.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use slab::Slab;
 
 /// Bytes of a chosen name, at most.
 pub const NAME_BYTES: usize = 16;
@@ -9,23 +10,18 @@ pub const NAME_BYTES: usize = 16;
 /// Names a newcomer reads, at most; a count stands for the others.
 pub const WELCOME_NAMES: usize = 10;
 
-/// Who is here, by the number of their coming.
+/// Who is here.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    here: BTreeMap<u64, Rc<str>>,
+    here: Slab<Rc<str>>,
     arrivals: u64,
 }
 
 impl Names {
-    /// The number of someone who comes; never given twice.
-    pub(super) fn arrive(&mut self) -> u64 {
+    /// The name of one who chooses none; never given twice.
+    pub(super) fn guest(&mut self) -> String {
         self.arrivals += 1;
-        self.arrivals
-    }
-
-    /// The name of one who chose none.
-    pub(super) fn guest(number: u64) -> String {
-        format!("guest{number}")
+        format!("guest{}", self.arrivals)
     }
 
     /// Checks a name that is asked for; what is wrong with it is one sentence.
@@ -38,18 +34,19 @@ impl Names {
         if stem.len() < name.len() && stem.eq_ignore_ascii_case("guest") {
             return Err("names like guest3 are given by the server");
         }
-        if self.here.values().any(|taken| taken.eq_ignore_ascii_case(name)) {
+        if self.here.iter().any(|(_, taken)| taken.eq_ignore_ascii_case(name)) {
             return Err("that name is taken");
         }
         Ok(())
     }
 
-    pub(super) fn enter(&mut self, number: u64, name: Rc<str>) {
-        self.here.insert(number, name);
+    /// Returns the place of the name, by which it leaves.
+    pub(super) fn enter(&mut self, name: Rc<str>) -> usize {
+        self.here.insert(name)
     }
 
-    pub(super) fn leave(&mut self, number: u64) {
-        self.here.remove(&number);
+    pub(super) fn leave(&mut self, place: usize) {
+        self.here.try_remove(place);
     }
 
     /// How many are here.
@@ -57,10 +54,12 @@ impl Names {
         self.here.len()
     }
 
-    /// What a newcomer reads of those who are here before it enters.
-    pub(super) fn welcome(&self, name: &str) -> String {
-        let shown: Vec<&str> = self.here.values().take(WELCOME_NAMES).map(|name| &**name).collect();
-        let (shown, count) = (shown.join(", "), self.here.len());
+    /// What the newcomer at this place reads of the others who are here.
+    pub(super) fn welcome(&self, place: usize) -> String {
+        let name = self.here.get(place).map_or("", |name| name);
+        let others = self.here.iter().filter(|(other, _)| *other != place);
+        let shown: Vec<&str> = others.take(WELCOME_NAMES).map(|(_, name)| &**name).collect();
+        let (shown, count) = (shown.join(", "), self.here.len() - 1);
         let others = match count {
             0 => "nobody else is here yet".to_owned(),
             1 => format!("1 other here: {shown}"),
@@ -78,8 +77,7 @@ mod tests {
     fn with(names: &[&str]) -> Names {
         let mut all = Names::default();
         for name in names {
-            let number = all.arrive();
-            all.enter(number, (*name).into());
+            all.enter((*name).into());
         }
         all
     }
@@ -110,7 +108,11 @@ mod tests {
     fn the_welcome_names_ten_and_counts_the_others() {
         let names: Vec<String> = (1..=12).map(|n| format!("n{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let welcome = |n: usize| with(&names[..n]).welcome("me");
+        let welcome = |n: usize| {
+            let mut here = with(&names[..n]);
+            let me = here.enter("me".into());
+            here.welcome(me)
+        };
         assert_eq!(welcome(0), "*** welcome, you are me. nobody else is here yet\r\n");
         assert_eq!(welcome(1), "*** welcome, you are me. 1 other here: n1\r\n");
         assert_eq!(welcome(2), "*** welcome, you are me. 2 others here: n1, n2\r\n");
@@ -121,11 +123,11 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_never_given_twice() {
+    fn a_guest_name_is_never_given_twice() {
         let mut names = Names::default();
-        let first = names.arrive();
-        names.enter(first, "x".into());
-        names.leave(first);
-        assert_ne!(names.arrive(), first);
+        let first = names.guest();
+        let place = names.enter(first.as_str().into());
+        names.leave(place);
+        assert_ne!(names.guest(), first);
     }
 }

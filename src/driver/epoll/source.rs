@@ -15,7 +15,8 @@ use super::Driver;
 pub(crate) struct Async<T: AsFd> {
     io: T,
     driver: Rc<Driver>,
-    key: usize,
+    /// In the driver's sources; there are no more of them than descriptors.
+    key: u32,
 }
 
 impl<T: AsFd> Async<T> {
@@ -30,18 +31,18 @@ impl<T: AsFd> Async<T> {
             driver.sources.borrow_mut().0.remove(key);
             return Err(error.into());
         }
-        Ok(Async { io, driver, key })
+        Ok(Async { io, driver, key: key as u32 })
     }
 
     /// Ready while a read may give something. One task at a time may wait.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (ready, _dropped_here) = self.with(|source| source.read.poll(cx));
+        let (ready, _dropped_here) = self.with(|it| ready_or_wait(it.readable, &mut it.reader, cx));
         ready
     }
 
     /// Ready while a write may take something. One task at a time may wait.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (ready, _dropped_here) = self.with(|source| source.write.poll(cx));
+        let (ready, _dropped_here) = self.with(|it| ready_or_wait(it.writable, &mut it.writer, cx));
         ready
     }
 
@@ -59,7 +60,7 @@ impl<T: AsFd> Async<T> {
     }
 
     fn with<R>(&self, use_source: impl FnOnce(&mut Source) -> R) -> R {
-        use_source(&mut self.driver.sources.borrow_mut().0[self.key])
+        use_source(&mut self.driver.sources.borrow_mut().0[self.key as usize])
     }
 }
 
@@ -84,7 +85,7 @@ where
         let result = (&self.io).write(bytes);
         let filled = result.as_ref().is_ok_and(|n| *n < bytes.len());
         if filled || would_block(&result) {
-            self.with(|source| source.write.ready = false);
+            self.with(|source| source.writable = false);
         }
         result
     }
@@ -100,7 +101,7 @@ impl<T: AsFd> Drop for Async<T> {
     fn drop(&mut self) {
         // Closing would do only if no duplicate of the descriptor were open.
         let _gone_already = epoll::delete(&self.driver.epoll, &self.io);
-        let _dropped_here = self.driver.sources.borrow_mut().0.remove(self.key);
+        let _dropped_here = self.driver.sources.borrow_mut().0.remove(self.key as usize);
     }
 }
 
@@ -117,8 +118,10 @@ pub(super) struct Sources(Slab<Source>);
 
 #[derive(Default)]
 struct Source {
-    read: Direction,
-    write: Direction,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    readable: bool,
+    writable: bool,
     /// The peer's FIN or an error was reported, and is reported once: there will always be
     /// something to read.
     hung_up: bool,
@@ -126,17 +129,10 @@ struct Source {
     urgent: bool,
 }
 
-#[derive(Default)]
-struct Direction {
-    ready: bool,
-    waker: Option<Waker>,
-}
-
 impl Sources {
     /// The key of a new source. A new socket takes bytes as a rule.
     fn insert(&mut self) -> usize {
-        let write = Direction { ready: true, waker: None };
-        self.0.insert(Source { write, ..Source::default() })
+        self.0.insert(Source { writable: true, ..Source::default() })
     }
 
     /// Notes what an event says, and collects who waits for it.
@@ -146,42 +142,41 @@ impl Sources {
         source.hung_up |= flags.intersects(broken | EventFlags::RDHUP);
         source.urgent |= flags.contains(EventFlags::PRI);
         if source.hung_up || flags.intersects(EventFlags::IN | EventFlags::PRI) {
-            source.read.set_ready(wakers);
+            source.readable = true;
+            wakers.extend(source.reader.take());
         }
         if flags.intersects(broken | EventFlags::OUT) {
-            source.write.set_ready(wakers);
+            source.writable = true;
+            wakers.extend(source.writer.take());
         }
     }
 }
 
 impl Source {
     fn read_short(&mut self) {
-        self.read.ready = self.hung_up || self.urgent;
+        self.readable = self.hung_up || self.urgent;
     }
 
     fn drained(&mut self) {
-        self.read.ready = false;
+        self.readable = false;
         self.urgent = false;
     }
 }
 
-impl Direction {
-    /// Also the waker that has no more to do, for the caller to drop: a drop may run code that
-    /// comes back here.
-    fn poll(&mut self, cx: &mut Context<'_>) -> (Poll<io::Result<()>>, Option<Waker>) {
-        if self.ready {
-            return (Poll::Ready(Ok(())), None);
-        }
-        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return (Poll::Pending, None);
-        }
-        (Poll::Pending, self.waker.replace(cx.waker().clone()))
+/// Ready, or `waiting` holds the task's waker. Also the waker that has no more to do, for the
+/// caller to drop: a drop may run code that comes back here.
+fn ready_or_wait(
+    ready: bool,
+    waiting: &mut Option<Waker>,
+    cx: &Context<'_>,
+) -> (Poll<io::Result<()>>, Option<Waker>) {
+    if ready {
+        return (Poll::Ready(Ok(())), None);
     }
-
-    fn set_ready(&mut self, wakers: &mut Vec<Waker>) {
-        self.ready = true;
-        wakers.extend(self.waker.take());
+    if waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        return (Poll::Pending, None);
     }
+    (Poll::Pending, waiting.replace(cx.waker().clone()))
 }
 
 fn would_block<R>(result: &io::Result<R>) -> bool {
