@@ -79,7 +79,6 @@ pub fn parse<O: Own>(
     own: &mut O,
 ) -> Result<Command, String> {
     let mut parser = Parser::from_args(arguments);
-    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, program.port));
     let limits = Limits {
         max_clients: limits::clients_below(descriptors),
         send_buffer: program.send_buffer,
@@ -98,7 +97,6 @@ pub fn parse<O: Own>(
                 return Err(format!("unexpected '{value}'; an address goes behind --listen"));
             }
         };
-        let limits = &mut options.limits;
         match name.as_str() {
             "help" => return Ok(Command::Print(help::<O>(program))),
             "version" => {
@@ -106,52 +104,59 @@ pub fn parse<O: Own>(
                 return Ok(Command::Print(format!("smol-{} {version}\n", program.name)));
             }
             "limits" => print_limits = true,
-            "listen" => {
-                let value = text(&mut parser, "listen")?;
-                options.listen.push(address(&value, program.port)?);
-            }
-            "max-clients" => {
-                limits.max_clients =
-                    number(&mut parser, "max-clients", 1, u32::MAX.into())? as usize;
-                let needed = limits.max_clients as u64 + limits::RESERVED_DESCRIPTORS;
-                if needed > descriptors {
-                    let most = limits::clients_below(descriptors);
-                    return Err(format!(
-                        "--max-clients {} needs {needed} descriptors and the limit is {descriptors}; \
-                         raise it with ulimit -n, or give at most {most}",
-                        limits.max_clients
-                    ));
-                }
-            }
-            "max-per-ip" => {
-                limits.max_per_ip = number(&mut parser, "max-per-ip", 0, u32::MAX.into())? as usize;
-            }
-            "stall" => limits.stall = seconds(&mut parser, "stall", 1, 86_400)?,
-            "dead" => limits.dead = seconds(&mut parser, "dead", 2, 32_767)?,
+            other if options.read(other, &mut parser, program.port)? => {}
+            other if own.read(other, &mut parser)? => {}
+            other => return Err(format!("unknown option --{other}")),
+        }
+    }
+    options.check(descriptors)?;
+    if options.listen.is_empty() {
+        options.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, program.port)));
+    }
+    Ok(if print_limits { Command::Limits(options) } else { Command::Serve(options) })
+}
+
+impl Options {
+    /// Reads the value of an option; false when it is none that all programs have.
+    fn read(&mut self, name: &str, parser: &mut Parser, port: u16) -> Result<bool, String> {
+        let most = u32::MAX.into();
+        let limits = &mut self.limits;
+        match name {
+            "listen" => self.listen.push(address(&text(parser, name)?, port)?),
+            "max-clients" => limits.max_clients = number(parser, name, 1, most)? as usize,
+            "max-per-ip" => limits.max_per_ip = number(parser, name, 0, most)? as usize,
+            "stall" => limits.stall = seconds(parser, name, 1, 86_400)?,
+            "dead" => limits.dead = seconds(parser, name, 2, 32_767)?,
             "log" => {
-                options.log = match text(&mut parser, "log")?.as_str() {
+                self.log = match text(parser, name)?.as_str() {
                     "text" => Format::Text,
                     "json" => Format::Json,
                     other => return Err(format!("--log is text or json, not '{other}'")),
                 }
             }
-            "quiet" => options.quiet = true,
-            other if own.read(other, &mut parser)? => {}
-            other => return Err(format!("unknown option --{other}")),
+            "quiet" => self.quiet = true,
+            _ => return Ok(false),
         }
+        Ok(true)
     }
-    let Limits { stall, dead, .. } = options.limits;
-    if stall >= dead {
-        let (stall, dead) = (stall.as_secs(), dead.as_secs());
-        return Err(format!("--stall {stall} must be below --dead {dead}; give --dead too"));
+
+    /// Finds what does not go together, or is more than the system gives.
+    fn check(&self, descriptors: u64) -> Result<(), String> {
+        let Limits { max_clients, stall, dead, .. } = self.limits;
+        let needed = max_clients as u64 + limits::RESERVED_DESCRIPTORS;
+        let most = limits::clients_below(descriptors);
+        if max_clients > most {
+            return Err(format!(
+                "--max-clients {max_clients} needs {needed} descriptors and the limit is \
+                 {descriptors}; raise it with ulimit -n, or give at most {most}"
+            ));
+        }
+        if stall >= dead {
+            let (stall, dead) = (stall.as_secs(), dead.as_secs());
+            return Err(format!("--stall {stall} must be below --dead {dead}; give --dead too"));
+        }
+        Ok(())
     }
-    if options.listen.is_empty() {
-        options.listen.push(default);
-    }
-    if print_limits {
-        return Ok(Command::Limits(options));
-    }
-    Ok(Command::Serve(options))
 }
 
 /// The value of an option that takes a whole number.

@@ -173,29 +173,9 @@ impl Connection {
         poll_fn(|cx| self.poll_ended(cx)).await
     }
 
-    /// Sends FIN, and reads on until the client's: closing with its bytes unread would send a
-    /// RST, which takes the last lines from the client (RFC 2525 2.17). At most
-    /// [`grace`](crate::limits::Limits::grace), including what `flush` needs before.
-    pub async fn finish(&self, flush: impl Future<Output = Result<(), Reason>>) {
-        let farewell = async {
-            flush.await?;
-            self.socket.get_ref().shutdown(Shutdown::Write).map_err(|_| Reason::Lost)?;
-            while !self.input_over.get() {
-                poll_fn(|cx| self.poll_chunk(cx)).await?;
-            }
-            Ok(())
-        };
-        let grace = self.shared.limits.grace;
-        let _over_either_way: Result<(), Reason> = or(farewell, async {
-            Timer::after(grace).await;
-            self.abort_on_close();
-            Ok(())
-        })
-        .await;
-    }
-
-    /// Ends a handler: [finishes](Self::finish) where the client is still there to read, and
-    /// returns the reason.
+    /// Ends a handler, and returns the reason. Where the client is still there to read, what
+    /// `flush` has to write goes out first, then FIN, and the client's FIN is awaited; all of it
+    /// within [`grace`](crate::limits::Limits::grace).
     pub async fn part(
         &self,
         reason: Reason,
@@ -277,6 +257,26 @@ impl Connection {
     /// Has the kernel drop what the peer has not taken.
     fn abort_on_close(&self) {
         let _best_effort = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
+    }
+
+    /// Sends FIN, and reads on until the client's: closing with its bytes unread would send a
+    /// RST, which takes the last lines from the client (RFC 2525 2.17).
+    async fn finish(&self, flush: impl Future<Output = Result<(), Reason>>) {
+        let farewell = async {
+            flush.await?;
+            self.socket.get_ref().shutdown(Shutdown::Write).map_err(|_| Reason::Lost)?;
+            while !self.input_over.get() {
+                poll_fn(|cx| self.poll_chunk(cx)).await?;
+            }
+            Ok(())
+        };
+        let grace = self.shared.limits.grace;
+        let _over_either_way: Result<(), Reason> = or(farewell, async {
+            Timer::after(grace).await;
+            self.abort_on_close();
+            Ok(())
+        })
+        .await;
     }
 
     /// Attempts each time the socket takes bytes, and once more at the deadline: the kernel

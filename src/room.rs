@@ -5,32 +5,31 @@
 //! it can. So a member that takes nothing costs nothing: no queue of its own grows and nobody
 //! waits for it. One that falls behind the log is told how many lines it missed.
 //!
-//! The bell is a channel that is closed to ring and replaced by a new one: one call wakes
-//! everybody, and who waits holds a listener of some 100 bytes. A channel for each member
-//! costs 768.
-//!
 //! Knows nothing about sockets, clocks or text: a line is bytes, and gets its CR LF here.
 
+mod bell;
 mod log;
 #[cfg(test)]
 mod model;
+mod slot;
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use async_channel::{Receiver, Sender};
 use slab::Slab;
 
+use crate::text::character_start;
+use bell::Bell;
 use log::{Author, Log};
+use slot::Slot;
 
 /// Default bound of a room's log, in bytes: about 15,000 lines of ordinary talk.
 pub const LOG_BYTES: usize = 1024 * 1024;
@@ -61,28 +60,6 @@ struct State {
     joins: u32,
     /// Whether members read how many lines they missed.
     tells_missed: bool,
-}
-
-/// Closed to ring. Who waits holds a clone of the receiver.
-struct Bell(Sender<Infallible>, Receiver<Infallible>);
-
-/// What the room knows of a member.
-struct Slot {
-    author: Author,
-    /// Number of the next line to take.
-    cursor: u64,
-    /// The line before which the member left: it takes none from there on.
-    until: Option<u64>,
-    /// Lines of its own among those dropped at or after its cursor: it did not miss them.
-    own_dropped: u64,
-    /// Lines missed that it has not been told of.
-    missed: u64,
-    /// Bytes for this member alone: the rest of a line partly taken, then what it was told.
-    told: Vec<u8>,
-    /// Woken when something is due to this member alone; the bell would wake everybody.
-    nudge: Option<Waker>,
-    /// It takes only what members published, and is not told what it missed.
-    only_members: bool,
 }
 
 /// What one [`Member::take`] came to.
@@ -136,8 +113,7 @@ impl Room {
         let (first, end) = (state.log.first(), state.log.next());
         let kept = state.spoken.iter().rev().take(lines).take_while(|number| **number >= first);
         let (found, start) = kept.fold((0, end), |(found, _), number| (found + 1, *number));
-        let past = Slot { until: Some(end), only_members: true, ..Slot::new(start) };
-        (self.member(&mut state, past), found)
+        (self.member(&mut state, Slot::of_the_past(start, end)), found)
     }
 
     /// Members that have not left.
@@ -236,8 +212,7 @@ impl Member {
         let State { log, slots, .. } = &mut *state;
         let slot = &mut slots[self.key];
         slot.catch_up(log);
-        let tells_missed = tells_missed && !slot.only_members;
-        let notice = if tells_missed { missed_notice(slot.missed) } else { String::new() };
+        let notice = if tells_missed { slot.missed_notice() } else { String::new() };
         let ready = slot.copy(log, notice.as_bytes(), buffer);
         if ready > 0 {
             let written = write(&buffer[..ready])?.min(ready);
@@ -255,7 +230,7 @@ impl Member {
 
     /// Waits until there may be something to take, or the end.
     pub async fn rung(&self) {
-        let bell = self.room.0.borrow().bell.1.clone();
+        let bell = self.room.0.borrow().bell.listener();
         let mut rung = pin!(bell.recv());
         poll_fn(move |cx| match self.poll_due(cx) {
             Poll::Ready(()) => Poll::Ready(()),
@@ -294,7 +269,9 @@ impl Member {
         if slot.cursor < slot.end(log) || !slot.told.is_empty() || slot.until.is_some() {
             return Poll::Ready(());
         }
-        slot.nudge = Some(cx.waker().clone());
+        if !slot.nudge.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            slot.nudge = Some(cx.waker().clone());
+        }
         Poll::Pending
     }
 }
@@ -309,7 +286,7 @@ impl Drop for Member {
 
 impl State {
     fn publish(&mut self, line: &[u8], author: Option<Author>) {
-        let line = cut(line, LINE_BYTES - 2);
+        let line = &line[..character_start(line, LINE_BYTES - 2)];
         if author.is_some() {
             if self.spoken.len() == LOOK_BACK {
                 self.spoken.pop_front();
@@ -335,143 +312,5 @@ impl State {
             slot.nudge();
             self.present -= 1;
         }
-    }
-}
-
-impl Bell {
-    fn new() -> Bell {
-        let (sender, receiver) = async_channel::bounded(1);
-        Bell(sender, receiver)
-    }
-
-    /// Wakes all who wait; costs nothing when nobody does.
-    fn ring(&mut self) {
-        if self.1.receiver_count() > 1 {
-            self.0.close();
-            *self = Bell::new();
-        }
-    }
-}
-
-impl Slot {
-    fn new(cursor: u64) -> Slot {
-        Slot {
-            author: Author { slot: 0, join: 0 },
-            cursor,
-            until: None,
-            own_dropped: 0,
-            missed: 0,
-            told: Vec::new(),
-            nudge: None,
-            only_members: false,
-        }
-    }
-
-    fn nudge(&mut self) {
-        if let Some(waker) = self.nudge.take() {
-            waker.wake();
-        }
-    }
-
-    /// True for a line that is not for this member.
-    fn skips(&self, author: Option<Author>) -> bool {
-        author.map_or(self.only_members, |author| author == self.author)
-    }
-
-    /// Moves the cursor over what the log has dropped, and over its own lines.
-    fn catch_up(&mut self, log: &Log) {
-        let reach = self.until.map_or(log.first(), |until| until.min(log.first()));
-        if self.cursor < reach {
-            if !self.only_members {
-                self.missed += reach - self.cursor - self.own_dropped;
-            }
-            self.own_dropped = 0;
-            self.cursor = reach;
-        }
-        while self.cursor < self.end(log) && self.skips(log.author(self.cursor)) {
-            self.cursor += 1;
-        }
-    }
-
-    /// The number of the line before which this member's reading ends for now.
-    fn end(&self, log: &Log) -> u64 {
-        self.until.unwrap_or(log.next())
-    }
-
-    /// Fills `buffer` in the order in which `advance` walks; returns the bytes filled.
-    fn copy(&self, log: &Log, notice: &[u8], buffer: &mut [u8]) -> usize {
-        let size = buffer.len();
-        let mut free = buffer;
-        put(&mut free, &self.told);
-        put(&mut free, notice);
-        for number in self.cursor..self.end(log) {
-            if self.skips(log.author(number)) {
-                continue;
-            }
-            let (front, back) = log.line(number);
-            let begun = free.len() < size;
-            if free.is_empty() || (begun && front.len() + back.len() > free.len()) {
-                break;
-            }
-            put(&mut free, front);
-            put(&mut free, back);
-        }
-        size - free.len()
-    }
-
-    /// Moves past `written` bytes of what `copy` filled.
-    fn advance(&mut self, log: &Log, notice: &[u8], mut written: usize) -> Taken {
-        let told = written.min(self.told.len());
-        self.told.drain(..told);
-        written -= told;
-        if self.told.is_empty() {
-            self.told = Vec::new();
-        }
-        let (mut lines, mut missed) = (0, 0);
-        if written > 0 || notice.is_empty() {
-            missed = std::mem::take(&mut self.missed);
-            let told = written.min(notice.len());
-            self.told.extend_from_slice(&notice[told..]);
-            written -= told;
-        }
-        while written > 0 {
-            if !self.skips(log.author(self.cursor)) {
-                let (front, back) = log.line(self.cursor);
-                let in_front = written.min(front.len());
-                let in_back = (written - in_front).min(back.len());
-                self.told.extend_from_slice(&front[in_front..]);
-                self.told.extend_from_slice(&back[in_back..]);
-                written -= in_front + in_back;
-                lines += 1;
-            }
-            self.cursor += 1;
-        }
-        Taken::Some { lines, missed }
-    }
-}
-
-/// Copies what fits of `bytes`, and moves `free` behind it.
-fn put(free: &mut &mut [u8], bytes: &[u8]) {
-    let n = bytes.len().min(free.len());
-    let (head, tail) = std::mem::take(free).split_at_mut(n);
-    head.copy_from_slice(&bytes[..n]);
-    *free = tail;
-}
-
-/// At most `limit` bytes of a line, not ending inside a UTF-8 character.
-fn cut(line: &[u8], limit: usize) -> &[u8] {
-    if line.len() <= limit {
-        return line;
-    }
-    let inside = |&end: &usize| line[end] & 0b1100_0000 == 0b1000_0000;
-    let end = (limit.saturating_sub(3)..=limit).rev().find(|end| !inside(end));
-    &line[..end.unwrap_or(limit)]
-}
-
-fn missed_notice(missed: u64) -> String {
-    match missed {
-        0 => String::new(),
-        1 => "*** you missed 1 line\r\n".into(),
-        n => format!("*** you missed {n} lines\r\n"),
     }
 }

@@ -6,6 +6,8 @@
 
 use std::ops::ControlFlow;
 
+use crate::text::character_start;
+
 /// Bytes of a line without its end, at most; a longer one is split at a character.
 pub const LINE_BYTES: usize = 1000;
 
@@ -183,7 +185,7 @@ impl Telnet {
         if self.line.len() <= LINE_BYTES {
             return ControlFlow::Continue(());
         }
-        ControlFlow::Break(Found::Line(boundary(&self.line, LINE_BYTES)))
+        ControlFlow::Break(Found::Line(character_start(&self.line, LINE_BYTES)))
     }
 
     fn interrupt(&mut self) -> ControlFlow<Found> {
@@ -192,7 +194,7 @@ impl Telnet {
     }
 
     fn erase_character(&mut self) {
-        let start = boundary(&self.line, self.line.len().saturating_sub(1));
+        let start = character_start(&self.line, self.line.len().saturating_sub(1));
         self.line.truncate(start);
     }
 
@@ -216,16 +218,6 @@ enum Found {
     AreYouThere,
     Interrupt,
     Leave,
-}
-
-/// The start of the character that holds byte `at`; `at` itself where no character of at most
-/// four bytes (RFC 3629) begins before it.
-fn boundary(bytes: &[u8], at: usize) -> usize {
-    let continues = |&byte: &u8| byte & 0b1100_0000 == 0b1000_0000;
-    (at.saturating_sub(3)..=at)
-        .rev()
-        .find(|&start| bytes.get(start).is_some_and(|byte| !continues(byte)))
-        .unwrap_or(at)
 }
 
 #[cfg(test)]

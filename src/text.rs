@@ -48,6 +48,17 @@ pub fn is_shown(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
+/// The start of the UTF-8 character that holds byte `at`: where bytes may be cut. `at` itself where
+/// no character of at most four bytes (RFC 3629) begins before it, and at most the length.
+pub(crate) fn character_start(bytes: &[u8], at: usize) -> usize {
+    if at >= bytes.len() {
+        return bytes.len();
+    }
+    let continues = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
+    let start = (at.saturating_sub(3)..=at).rev().find(|&start| !continues(bytes[start]));
+    start.unwrap_or(at)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

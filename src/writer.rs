@@ -37,9 +37,10 @@ pub fn pump(
                         yield_now().await;
                     }
                 }
-                Taken::Nothing => member.rung().await,
+                Taken::Nothing => {}
                 Taken::End => return Ok(()),
             }
+            member.rung().await;
         }
     }
 }
