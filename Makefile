@@ -31,6 +31,8 @@ compare-full:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run --full
 
 compare-smoke:
+	$(CARGO) fmt --check --all --manifest-path compare/Cargo.toml
+	$(CARGO) clippy --locked --workspace --all-targets --manifest-path compare/Cargo.toml -- -D warnings
 	$(CARGO) test --locked --manifest-path compare/Cargo.toml -p compare
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- smoke
 

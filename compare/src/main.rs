@@ -25,6 +25,7 @@ mod progress;
 mod report;
 mod results;
 mod run;
+mod running;
 mod server;
 mod stats;
 mod trace;

@@ -36,8 +36,8 @@ pub(crate) struct Peer {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start {
-    /// The release binaries of the package above.
-    Ours,
+    /// The release binaries of the package above, built with this feature.
+    Ours(Option<&'static str>),
     /// A package below peers/, and the crate whose version is told.
     Cargo(&'static str),
     Python(&'static [&'static str]),
@@ -47,7 +47,13 @@ pub(crate) enum Start {
 }
 
 pub(crate) const PEERS: &[Peer] = &[
-    peer(OURS, Lane::Ours, "Rust, smol", Start::Ours),
+    peer(OURS, Lane::Ours, "Rust, smol, our driver", Start::Ours(None)),
+    peer(
+        "smol-reactor",
+        Lane::Ours,
+        "Rust, smol, smol's reactor",
+        Start::Ours(Some("smol-reactor")),
+    ),
     peer("raw-epoll", Lane::Floor, "Rust, epoll by hand", Start::Cargo("rustix")),
     peer("smol-documented", Lane::AsDocumented, "Rust, smol", Start::Cargo("smol")),
     peer("tokio-documented", Lane::AsDocumented, "Rust, tokio, one thread", Start::Cargo("tokio")),
@@ -98,7 +104,7 @@ impl Peer {
     /// Why it cannot be started here.
     pub(crate) fn missing(&self) -> Option<String> {
         match self.start {
-            Start::Ours => {
+            Start::Ours(_) => {
                 let lacking = |program: &Program| !self.binary(*program).exists();
                 let name = Program::ALL.into_iter().find(lacking)?.name();
                 Some(format!("{name} is not built: cargo build --release"))
@@ -128,7 +134,7 @@ impl Peer {
     pub(crate) fn command(&self, program: Program, address: SocketAddr) -> Command {
         let mut command;
         match self.start {
-            Start::Ours => {
+            Start::Ours(_) => {
                 command = Command::new(self.binary(program));
                 command.arg("--listen").arg(address.to_string()).arg("--quiet");
                 // What a chat does beside relaying is switched off where it can be.
@@ -160,7 +166,7 @@ impl Peer {
     /// The file whose size is the program's, where there is one.
     pub(crate) fn binary(&self, program: Program) -> PathBuf {
         match self.start {
-            Start::Ours => above().join("target/release").join(program.name()),
+            Start::Ours(feature) => self.target(feature).join("release").join(program.name()),
             Start::Go => here().join("target/peers-go"),
             _ => {
                 let built = here().join("target/release");
@@ -170,13 +176,19 @@ impl Peer {
         }
     }
 
+    /// Where ours is built: a feature has a place of its own.
+    pub(crate) fn target(&self, feature: Option<&str>) -> PathBuf {
+        let target = above().join("target");
+        feature.map_or(target.clone(), |feature| target.join(feature))
+    }
+
     pub(crate) fn package(&self) -> String {
         format!("peer-{}", self.name)
     }
 
     pub(crate) fn sources(&self) -> PathBuf {
         match self.start {
-            Start::Ours => above().join("src"),
+            Start::Ours(_) => above().join("src"),
             Start::Python(_) => here().join("peers/asyncio"),
             _ => here().join("peers").join(self.name),
         }

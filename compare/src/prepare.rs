@@ -12,14 +12,20 @@ pub(crate) fn build(peers: &[Peer]) -> Result<()> {
         let name = peer.name;
         eprintln!("building {name}");
         let built = match peer.start {
-            Start::Ours => cargo(&above(), &["--bins"])?,
+            Start::Ours(feature) => {
+                let features = feature.map(|feature| ["--features", feature]);
+                let what = [["--bins"].as_slice(), features.as_slice().as_flattened()].concat();
+                cargo(&above(), &peer.target(feature), &what)?
+            }
             Start::Cargo(_) if !peer.sources().exists() => continue,
-            Start::Cargo(_) => cargo(&here(), &["--package", &peer.package()])?,
+            Start::Cargo(_) => {
+                cargo(&here(), &here().join("target"), &["--package", &peer.package()])?
+            }
             Start::Go if output("go", &["version"]).is_some() => go(peer)?,
             _ => true,
         };
         match (built, peer.start) {
-            (false, Start::Ours) => return Err("the servers cannot be built".into()),
+            (false, Start::Ours(_)) => return Err("the servers cannot be built".into()),
             (false, _) => eprintln!("{name} cannot be built, and is skipped"),
             _ => {}
         }
@@ -27,10 +33,11 @@ pub(crate) fn build(peers: &[Peer]) -> Result<()> {
     Ok(())
 }
 
-fn cargo(directory: &Path, what: &[&str]) -> Result<bool> {
+fn cargo(directory: &Path, target: &Path, what: &[&str]) -> Result<bool> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--locked", "--quiet"]).args(what);
+    command.arg("--target-dir").arg(target);
     // Said by `cargo run`, and wrong for another package.
     command.env_remove("CARGO_MANIFEST_DIR").current_dir(directory);
     Ok(command.stdin(Stdio::null()).status()?.success())

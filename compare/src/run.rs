@@ -18,6 +18,7 @@ use crate::prepare;
 use crate::progress::{Progress, guess};
 use crate::report;
 use crate::results::{OURS, OURS_AGAIN, Outcome, Results, Sample, Trace};
+use crate::running;
 use crate::server::{self, Server};
 use crate::stats::Shuffle;
 use crate::trace::Tool;
@@ -92,6 +93,7 @@ pub(crate) fn generate() -> Result<()> {
 }
 
 fn measure(options: &Options) -> Result<Results> {
+    running::watch()?;
     let machine = Machine::take()?;
     if let Some(port) = options.port {
         server::begin_at(port)?;

@@ -12,6 +12,7 @@ use crate::Result;
 use crate::machine::Machine;
 use crate::options::Wrong;
 use crate::peers::Peer;
+use crate::running;
 use crate::workload::Program;
 
 /// Time a server has for listening.
@@ -66,7 +67,7 @@ impl Server {
         let log = std::env::temp_dir().join(format!("compare-{}", address.port()));
         let mut command = peer.command(program, address);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
-        let child = machine.on_server_core(|| command.spawn())?;
+        let child = machine.on_server_core(|| running::start(&mut command))?;
         let child = child.map_err(|error| format!("it cannot be started: {error}"))?;
         Ok(Server { child, address, log })
     }
@@ -99,8 +100,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _gone_already = self.child.kill();
-        let _gone_already = self.child.wait();
+        running::end(&mut self.child);
         let _left_behind = fs::remove_file(&self.log);
     }
 }

@@ -131,7 +131,7 @@ const TICKS: [u64; 3] = [2200, 2200, 3200];
 
 #[rustfmt::skip]
 pub(crate) const WORKLOADS: [Workload; 23] = [
-    workload("echo-1", Program::Echo, echo(1, 64, 1, 0), [0, 0, 5], SHORT, false,
+    workload("echo-1", Program::Echo, echo(1, 64, 1, 0), [0, 3, 5], SHORT, true,
         "1 client, 64 bytes, one message under way"),
     workload("echo-50", Program::Echo, echo(50, 64, 1, 0), [3, 5, 5], SHORT, true,
         "50 clients, 64 bytes, one message under way each"),
