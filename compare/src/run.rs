@@ -123,15 +123,17 @@ fn measure(options: &Options) -> Result<Results> {
     let prices = calibrate::prices(&machine)?;
     let tool = Tool::find();
     let tasks = tasks(options, &workloads, &present, &fit, tool.is_some());
+    // Of what is built now, whatever is edited meanwhile.
+    let (card, peers) = (machine.card(), present.iter().map(facts::facts).collect());
     let started = Instant::now();
     let (samples, traces) = work(options, &machine, &tasks, tool)?;
     Ok(Results {
-        card: machine.card(),
+        card,
         extent: options.extent,
         seed: options.seed,
         minutes: started.elapsed().as_secs_f64() / 60.0,
         prices,
-        peers: present.iter().map(facts::facts).collect(),
+        peers,
         skipped,
         samples,
         traces,
