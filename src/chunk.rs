@@ -1,4 +1,4 @@
-//! Bytes read from a client and not looked at yet, in a buffer that all clients share.
+//! The buffer that the clients of a server take turns with, to read into and to write from.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -13,7 +13,7 @@ use crate::limits::CHUNK_BYTES;
 #[derive(Debug, Default)]
 pub(crate) struct Scratch(RefCell<Box<[u8]>>);
 
-/// Bytes read from a client, as far as they were not looked at.
+/// Bytes read from a client, as far as they were not looked at; or a buffer to fill.
 #[derive(Debug)]
 pub struct Chunk {
     bytes: Box<[u8]>,
@@ -23,7 +23,7 @@ pub struct Chunk {
 }
 
 impl Scratch {
-    /// The whole buffer, as an unread chunk of [`CHUNK_BYTES`].
+    /// The whole buffer, [`CHUNK_BYTES`] with anything in them.
     pub(crate) fn take(self: &Rc<Scratch>) -> Chunk {
         let mut bytes = self.0.take();
         if bytes.is_empty() {
@@ -45,10 +45,10 @@ impl Chunk {
         self.start += n.min(self.len()) as u32;
     }
 
-    /// Keeps an exact copy and gives the buffer back to the others. A copy is made once: one of
-    /// many short lines would be copied again at every pause.
+    /// Keeps an exact copy, if that is smaller, and gives the buffer back to the others. A copy is
+    /// made once: one of many short lines would be copied again at every pause.
     pub fn release(&mut self) {
-        if self.bytes.len() == CHUNK_BYTES {
+        if self.bytes.len() == CHUNK_BYTES && self.len() < CHUNK_BYTES {
             let rest: Box<[u8]> = self[..].into();
             (self.start, self.end) = (0, rest.len() as u32);
             self.scratch.give_back(std::mem::replace(&mut self.bytes, rest));

@@ -2,7 +2,8 @@
 //! politely.
 //!
 //! Made by [`crate::server`], used by the handlers. A handler may read in one task and write in
-//! another; it never waits for both in one, since each wake would cost a failing system call.
+//! another; it never waits for both in one, since with smol's reactor each wake would cost a
+//! failing system call.
 
 use std::cell::Cell;
 use std::fmt;
@@ -132,9 +133,9 @@ impl Connection {
         mut attempt: impl FnMut() -> io::Result<T>,
     ) -> Result<T, Reason> {
         match self.unless_blocked(attempt()) {
-            Poll::Ready(result) => result,
+            Some(result) => result,
             // In a box: few connections are ever blocked, and all hold this future.
-            Poll::Pending => Box::pin(self.write_later(attempt)).await,
+            None => Box::pin(self.write_later(attempt)).await,
         }
     }
 
@@ -295,7 +296,7 @@ impl Connection {
             .await;
             self.full.set(false);
             result.map_err(|_| self.end(Reason::Lost))?;
-            if let Poll::Ready(result) = self.unless_blocked(attempt()) {
+            if let Some(result) = self.unless_blocked(attempt()) {
                 return result;
             }
             if Instant::now() >= deadline {
@@ -304,12 +305,12 @@ impl Connection {
         }
     }
 
-    /// Pending when the socket takes nothing for now.
-    fn unless_blocked<T>(&self, attempted: io::Result<T>) -> Poll<Result<T, Reason>> {
+    /// `None` when the socket takes nothing for now.
+    fn unless_blocked<T>(&self, attempted: io::Result<T>) -> Option<Result<T, Reason>> {
         match attempted {
-            Ok(done) => Poll::Ready(Ok(done)),
-            Err(error) if is_transient(&error) => Poll::Pending,
-            Err(_) => Poll::Ready(Err(self.end(Reason::Lost))),
+            Ok(done) => Some(Ok(done)),
+            Err(error) if is_transient(&error) => None,
+            Err(_) => Some(Err(self.end(Reason::Lost))),
         }
     }
 

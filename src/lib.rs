@@ -22,10 +22,10 @@
 //! publishing and by [joining](room::Room::join).
 //!
 //! In reading order: [`server`] and [`listener`] accept; [`connection`] is one client's socket,
-//! [`chunk`] what is read from it;
-//! [`room`] and [`writer`] bring lines to everyone; [`telnet`], [`text`] and [`presence`] decide
-//! without I/O; [`limits`] and [`figures`] hold the bounds and the counters; [`shutdown`] ends
-//! it all; [`cli`], [`bounds`], [`log`] and [`program`] are what the three programs need around it.
+//! [`chunk`] what is read from it; [`room`] and [`writer`] bring lines to everyone; [`telnet`],
+//! [`text`] and [`presence`] decide without I/O; [`limits`] and [`figures`] hold the bounds and the
+//! counters; [`shutdown`] ends it all; [`cli`], [`bounds`], [`log`] and [`program`] are what the
+//! three programs need around it.
 //!
 //! All of this runs on the thread that calls [`driver::block_on`], and there is no other: see
 //! [`driver`] for smol's reactor in its place, and for hosts with an event loop of their own.

@@ -1,7 +1,7 @@
 //! Every bound the servers share, with its unit, default and reason.
 //!
 //! What is a field of [`Limits`] a host may choose; what is a constant follows from another
-//! bound or was measured. `--limits` prints them all.
+//! bound or was measured. `--limits` prints what they come to.
 
 use std::time::Duration;
 
@@ -92,20 +92,6 @@ pub fn raise_descriptor_limit() -> u64 {
     }
     .unwrap_or(u64::from(u32::MAX))
 }
-
-/// Makes the kernel's table of this process's descriptors as large as it may become, at 8 bytes
-/// a descriptor and at most [`WIDEST_TABLE`] of them: where two threads share the table, each
-/// doubling holds up an accept for some 10 ms, and a crowd overflows the backlog meanwhile.
-pub fn widen_descriptor_table(descriptors: u64) {
-    let last = descriptors.min(WIDEST_TABLE).saturating_sub(1);
-    if let Ok(last) = i32::try_from(last) {
-        // Any open descriptor will do; without one there is nothing to widen it with.
-        let _widest = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), last);
-    }
-}
-
-/// Descriptors that [`widen_descriptor_table`] makes place for, at most: half a MiB.
-pub const WIDEST_TABLE: u64 = 65_536;
 
 /// Clients that fit below a descriptor limit.
 pub fn clients_below(descriptors: u64) -> usize {

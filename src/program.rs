@@ -13,7 +13,7 @@ use crate::cli::{self, Command, Options, Own, Program};
 use crate::connection::Connection;
 use crate::driver::{self, block_on};
 use crate::figures::{Figures, Reason};
-use crate::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit, widen_descriptor_table};
+use crate::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit};
 use crate::listener::Listener;
 use crate::shutdown::{self, Trigger};
 use crate::signals::{Signal, Signals};
@@ -48,10 +48,9 @@ where
         Ok(Command::Print(text)) => return print(&text),
         Err(error) => return usage(program, &error),
     };
-    let clients = options.limits.max_clients as u64;
-    widen_descriptor_table(clients.saturating_add(RESERVED_DESCRIPTORS));
     stderr_log::start(program.name, options.log, options.quiet);
-    if let Err(error) = driver::start() {
+    let clients = options.limits.max_clients as u64;
+    if let Err(error) = driver::start(clients.saturating_add(RESERVED_DESCRIPTORS)) {
         return fail(program, &cannot_start(&error));
     }
     let executor = Executor::default();
@@ -88,7 +87,7 @@ where
     let signals = Signals::new()?;
     let (trigger, stop) = shutdown::channel();
     // A task, not a part of this future: `run` polls this one at every turn of the executor,
-    // and a poll of the signals is a system call.
+    // and with smol's reactor a poll of the signals is a system call.
     let _obeying = executor.spawn(obey(signals, trigger, listener.figures()));
     announce(program, &listener);
     server::serve(executor, listener, &options.limits, stop, handler).await

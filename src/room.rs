@@ -22,7 +22,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
@@ -94,7 +94,8 @@ impl Room {
     /// Appends a line for every member to take. The line must hold no line end of its own; it
     /// gets CR LF, and is cut at [`LINE_BYTES`]. MUST NOT wait.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
-        self.0.borrow_mut().publish(line.as_ref(), None);
+        let rung = self.0.borrow_mut().publish(line.as_ref(), None);
+        rung.into_iter().for_each(Bell::close);
     }
 
     /// A new member, who reads what is published from now on.
@@ -170,7 +171,9 @@ impl Member {
         let slot = &state.slots[self.key];
         if slot.until.is_none() {
             let author = slot.author;
-            state.publish(line.as_ref(), Some(author));
+            let rung = state.publish(line.as_ref(), Some(author));
+            drop(state);
+            rung.into_iter().for_each(Bell::close);
         }
     }
 
@@ -183,14 +186,17 @@ impl Member {
         let fits = slot.told.len() + bytes.len() <= TOLD_BYTES;
         if fits {
             slot.told.extend_from_slice(bytes);
-            slot.nudge();
+            let waiting = slot.nudge.take();
+            drop(state);
+            waiting.into_iter().for_each(Waker::wake);
         }
         fits
     }
 
     /// Leaves: no later line reaches this member, those before may still be taken.
     pub fn leave(&self) {
-        self.room.0.borrow_mut().leave(self.key);
+        let waiting = self.room.0.borrow_mut().leave(self.key);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Offers what is ready to `write`, as many whole lines as fit `buffer`, and moves the
@@ -230,7 +236,7 @@ impl Member {
 
     /// Waits until there may be something to take, or the end.
     pub async fn rung(&self) {
-        let bell = self.room.0.borrow().bell.listener();
+        let bell = self.room.0.borrow().bell.receiver();
         let mut rung = pin!(bell.recv());
         poll_fn(move |cx| match self.poll_due(cx) {
             Poll::Ready(()) => Poll::Ready(()),
@@ -264,13 +270,15 @@ impl Member {
     /// this member alone.
     fn poll_due(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.room.0.borrow_mut();
-        let State { log, slots, .. } = &mut *state;
+        let State { log, slots, tells_missed, .. } = &mut *state;
         let slot = &mut slots[self.key];
-        if slot.cursor < slot.end(log) || !slot.told.is_empty() || slot.until.is_some() {
+        if slot.is_due(log, *tells_missed) {
             return Poll::Ready(());
         }
         if !slot.nudge.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            slot.nudge = Some(cx.waker().clone());
+            let before = slot.nudge.replace(cx.waker().clone());
+            drop(state);
+            drop(before);
         }
         Poll::Pending
     }
@@ -278,14 +286,15 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        let mut state = self.room.0.borrow_mut();
-        state.leave(self.key);
-        state.slots.remove(self.key);
+        self.leave();
+        let _dropped_here = self.room.0.borrow_mut().slots.remove(self.key);
     }
 }
 
 impl State {
-    fn publish(&mut self, line: &[u8], author: Option<Author>) {
+    /// The bell to close, once nothing is borrowed: a waker may come back here.
+    #[must_use]
+    fn publish(&mut self, line: &[u8], author: Option<Author>) -> Option<Bell> {
         let line = &line[..character_start(line, LINE_BYTES - 2)];
         if author.is_some() {
             if self.spoken.len() == LOOK_BACK {
@@ -302,15 +311,16 @@ impl State {
                 }
             }
         });
-        self.bell.ring();
+        self.bell.ring()
     }
 
-    fn leave(&mut self, key: usize) {
+    fn leave(&mut self, key: usize) -> Option<Waker> {
         let slot = &mut self.slots[key];
-        if slot.until.is_none() {
-            slot.until = Some(self.log.next());
-            slot.nudge();
-            self.present -= 1;
+        if slot.until.is_some() {
+            return None;
         }
+        slot.until = Some(self.log.next());
+        self.present -= 1;
+        slot.nudge.take()
     }
 }

@@ -25,16 +25,11 @@ impl Trigger {
     }
 }
 
-/// Tells whether, and waits until, the matching [`Trigger`] was pulled or dropped.
+/// Waits until the matching [`Trigger`] was pulled or dropped.
 #[derive(Clone, Debug)]
 pub struct Stop(Receiver<Infallible>);
 
 impl Stop {
-    /// True once the trigger was pulled.
-    pub fn is_set(&self) -> bool {
-        self.0.is_closed()
-    }
-
     /// Waits until the trigger is pulled; returns at once if it was.
     pub async fn wait(&self) {
         let _closed = self.0.recv().await;

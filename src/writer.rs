@@ -7,7 +7,6 @@ use futures_lite::future::yield_now;
 
 use crate::connection::Connection;
 use crate::figures::Reason;
-use crate::limits::TURN;
 use crate::room::{Member, Taken};
 
 /// Writes what the member is due until it has left and taken all of it.
@@ -33,7 +32,8 @@ pub fn pump(
                 Taken::Some { lines, missed } => {
                     connection.figures().lines_out.add(lines);
                     connection.add_missed(missed);
-                    if lines >= TURN as u64 {
+                    // More than a chunk was due: others first.
+                    if member.backlog() > 0 {
                         yield_now().await;
                     }
                 }

@@ -10,7 +10,7 @@ pub const NAME_BYTES: usize = 16;
 /// Names a newcomer reads, at most; a count stands for the others.
 pub const WELCOME_NAMES: usize = 10;
 
-/// Who is here.
+/// Who is here, in no order.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     here: Slab<Rc<str>>,

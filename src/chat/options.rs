@@ -10,6 +10,7 @@ use super::{ASK, Chat, Config, NAME_BYTES, WELCOME_NAMES};
 use crate::bounds::{Bounds, bytes, seconds};
 use crate::cli::{self, Own};
 use crate::pace::{BURST_BYTES, BYTES_PER_SECOND};
+use crate::room::LOOK_BACK;
 use crate::{presence, text, time};
 
 /// Bytes of a message of the day, at most.
@@ -35,7 +36,7 @@ impl Own for Options {
     fn read(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
         let config = &mut self.config;
         match name {
-            "history" => config.history = cli::number(parser, name, 0, 1000)? as usize,
+            "history" => config.history = cli::number(parser, name, 0, LOOK_BACK as u64)? as usize,
             "motd" => {
                 let path = parser.value().map_err(|_| "--motd needs a file".to_owned())?;
                 self.motd = Some(path.into());
@@ -51,11 +52,12 @@ impl Own for Options {
 
     fn bounds(&self, bounds: &mut Bounds) {
         let Config { log_bytes, history, pace, .. } = &self.config;
-        bounds.row("lines", format!("{}/s", pace.rate), "--rate: of one client; 0 is no limit");
-        bounds.row("burst", pace.burst, "--burst: lines of one client; 0 is no limit");
+        let rate = format!("{}/s", pace.rate);
+        bounds.row("lines a second", rate, "--rate: of one client; 0 is no limit");
+        bounds.row("lines at once", pace.burst, "--burst: of one client; 0 is no limit");
         let a_second = format!("{}/s", bytes(BYTES_PER_SECOND as usize));
-        bounds.row("bytes", a_second, "of one client");
-        bounds.row("burst of bytes", bytes(BURST_BYTES as usize), "of one client");
+        bounds.row("bytes a second", a_second, "of one client");
+        bounds.row("bytes at once", bytes(BURST_BYTES as usize), "of one client");
         bounds.row("history", history, "--history: lines for a newcomer");
         bounds.row("message of the day", bytes(MOTD_BYTES as usize), "--motd");
         bounds.row("name", bytes(NAME_BYTES), "a chosen one");

@@ -32,7 +32,7 @@ use timer::Timers;
 /// Events that one turn takes from the kernel; the others come with the next.
 const EVENTS: usize = 512;
 
-/// Marks the event of a wake from another thread; no source has it.
+/// Marks the event of the eventfd; no source has it.
 const FOREIGN_WAKE: u64 = u64::MAX;
 
 thread_local! {
@@ -47,6 +47,8 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let driver = Driver::current().expect("two descriptors for the driver");
     let _driven = Driven::new(&driver);
     let wake = Arc::new(Wake::new(&driver));
+    // It looks before every wait, so that a wake on its own thread need not be written.
+    wake.looks.store(true, Ordering::SeqCst);
     let waker = Waker::from(wake.clone());
     let mut future = pin!(future);
     loop {
@@ -59,8 +61,9 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Makes the calling thread's driver, which the functions that cannot fail rely on.
-pub(crate) fn start() -> io::Result<()> {
+/// Makes the calling thread's driver, which the functions that cannot fail rely on. One thread
+/// needs no preparation for the descriptors to come.
+pub(crate) fn start(_descriptors: u64) -> io::Result<()> {
     Driver::current().map(drop)
 }
 
@@ -173,18 +176,24 @@ impl Drop for Driven {
     }
 }
 
-/// Wakes one `block_on`: from its own thread by a flag, which it looks at before it waits; from
-/// another by the eventfd as well.
+/// Wakes one `block_on` or `HostLoop`: by a flag, and by the eventfd as well where nobody would
+/// look at the flag before the next wait.
 struct Wake {
     home: ThreadId,
     woken: AtomicBool,
+    /// Set while its own thread is going to look at `woken` before it waits.
+    looks: AtomicBool,
     foreign: Arc<OwnedFd>,
 }
 
 impl Wake {
     fn new(driver: &Driver) -> Wake {
-        let woken = AtomicBool::new(true);
-        Wake { home: thread::current().id(), woken, foreign: driver.foreign.clone() }
+        Wake {
+            home: thread::current().id(),
+            woken: AtomicBool::new(true),
+            looks: AtomicBool::new(false),
+            foreign: driver.foreign.clone(),
+        }
     }
 }
 
@@ -195,7 +204,8 @@ impl std::task::Wake for Wake {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let already = self.woken.swap(true, Ordering::SeqCst);
-        if !already && thread::current().id() != self.home {
+        let looks = self.looks.load(Ordering::SeqCst) && thread::current().id() == self.home;
+        if !already && !looks {
             // It fails only when the counter is full, which is a wake not yet seen.
             let _full = rustix::io::write(&*self.foreign, &1u64.to_ne_bytes());
         }

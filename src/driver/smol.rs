@@ -6,6 +6,9 @@ use std::task::{Context, Poll};
 
 pub use ::smol::{Timer, block_on};
 
+/// Descriptors that the table is made wide enough for, at most: half a MiB.
+const WIDEST_TABLE: u64 = 65_536;
+
 /// A non-blocking socket in smol's reactor.
 #[derive(Debug)]
 pub(crate) struct Async<T>(::smol::Async<T>);
@@ -51,8 +54,16 @@ impl<T: AsFd> AsFd for Async<T> {
     }
 }
 
-/// smol's reactor starts by itself.
-pub(crate) fn start() -> io::Result<()> {
+/// smol's reactor starts by itself, with a thread of its own. Where two threads share the kernel's
+/// table of descriptors, each doubling of it holds up an accept for some 10 ms, and a crowd
+/// overflows the backlog meanwhile: so it is made as large as it may become, at 8 bytes a
+/// descriptor and at most [`WIDEST_TABLE`] of them.
+pub(crate) fn start(descriptors: u64) -> io::Result<()> {
+    let last = descriptors.min(WIDEST_TABLE).saturating_sub(1);
+    if let Ok(last) = i32::try_from(last) {
+        // Any open descriptor will do; without one there is nothing to widen it with.
+        let _widest = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), last);
+    }
     Ok(())
 }
 

@@ -167,6 +167,24 @@ fn data_behind_urgent_data_is_read() {
     });
 }
 
+/// It would keep its task running for as long as the peer goes on sending.
+#[test]
+fn a_socket_that_had_urgent_data_gives_way_to_others() {
+    let (socket, mut peer) = pair();
+    rustix::net::sockopt::set_socket_oobinline(&socket, true).expect("a socket");
+    rustix::net::send(&peer, b"!", rustix::net::SendFlags::OOB).expect("a socket");
+    in_time(async {
+        for sent in [b"!", b"a"] {
+            let mut buffer = [0; 64];
+            assert_eq!(read(&socket, &mut buffer).await, 1);
+            assert_eq!(buffer[..1], sent[..]);
+            peer.write_all(b"a").expect("a socket");
+        }
+        let readable = poll_fn(|cx| socket.poll_readable(cx));
+        assert!(poll_once(readable).await.is_none());
+    });
+}
+
 #[test]
 fn a_reader_and_a_writer_wait_on_one_socket() {
     const BYTES: usize = 8 << 20;
@@ -217,7 +235,8 @@ fn a_wake_from_another_thread_arrives() {
 fn thousands_of_timers_each_fire_once_in_order_and_never_early() {
     let executor = Rc::new(LocalExecutor::new());
     let fired = Rc::new(RefCell::new(Vec::new()));
-    let start = Instant::now() + Duration::from_millis(20);
+    // Time enough for all to be waiting before the first is due.
+    let start = Instant::now() + Duration::from_secs(1);
     for n in 0..5000u32 {
         let at = start + Duration::from_millis(u64::from(n * 7919 % 100));
         let fired = fired.clone();
@@ -237,9 +256,7 @@ fn thousands_of_timers_each_fire_once_in_order_and_never_early() {
     in_time(executor.run(all));
     let fired = fired.borrow();
     assert_eq!(fired.len(), 4000);
-    // Those of one turn may be woken in any order, and a turn may be late.
-    let disorder = fired.windows(2).map(|two| two[0].saturating_duration_since(two[1])).max();
-    assert!(disorder < Some(Duration::from_millis(100)));
+    assert!(fired.is_sorted());
 }
 
 #[test]

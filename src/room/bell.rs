@@ -17,16 +17,19 @@ impl Bell {
         Bell(sender, Rc::new(receiver))
     }
 
-    /// Its next message, which never comes, is the ring.
-    pub(super) fn listener(&self) -> Rc<Receiver<Infallible>> {
+    /// Its message never comes; that it is closed is the ring.
+    pub(super) fn receiver(&self) -> Rc<Receiver<Infallible>> {
         self.1.clone()
     }
 
-    /// Wakes all who wait; costs nothing when nobody does.
-    pub(super) fn ring(&mut self) {
-        if Rc::strong_count(&self.1) > 1 {
-            self.0.close();
-            *self = Bell::new();
-        }
+    /// The bell to close, if anybody waits at it; a new one stands in its place.
+    pub(super) fn ring(&mut self) -> Option<Bell> {
+        let heard = Rc::strong_count(&self.1) > 1;
+        heard.then(|| std::mem::replace(self, Bell::new()))
+    }
+
+    /// Wakes all who wait at it.
+    pub(super) fn close(self) {
+        self.0.close();
     }
 }

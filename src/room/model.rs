@@ -3,6 +3,8 @@
 
 use std::io::{Error, ErrorKind};
 
+use futures_lite::future::{block_on, poll_once};
+
 use super::{Member, Room, Taken};
 
 /// A room under test, what was published in it and by whom, and who reads.
@@ -106,6 +108,10 @@ impl Reader {
         let end = self.left.unwrap_or(published.len());
         let last = loop {
             match self.take(64, 64) {
+                // What is left must ring: a writer waits for that before it looks again.
+                Taken::Some { .. } if block_on(poll_once(self.member.rung())).is_none() => {
+                    break Taken::Nothing;
+                }
                 Taken::Some { .. } => {}
                 last => break last,
             }

@@ -43,12 +43,6 @@ impl Slot {
         Slot { until: Some(end), only_members: true, ..Slot::new(start) }
     }
 
-    pub(super) fn nudge(&mut self) {
-        if let Some(waker) = self.nudge.take() {
-            waker.wake();
-        }
-    }
-
     /// What the member reads of the lines it missed.
     pub(super) fn missed_notice(&self) -> String {
         match self.missed {
@@ -56,6 +50,14 @@ impl Slot {
             1 => "*** you missed 1 line\r\n".into(),
             n => format!("*** you missed {n} lines\r\n"),
         }
+    }
+
+    /// Whether there may be something to take, or the end.
+    pub(super) fn is_due(&self, log: &Log, tells_missed: bool) -> bool {
+        self.cursor < self.end(log)
+            || !self.told.is_empty()
+            || self.until.is_some()
+            || (tells_missed && self.missed > 0)
     }
 
     /// True for a line that is not for this member.

@@ -1,6 +1,6 @@
 use std::pin::pin;
 
-use futures_lite::future::poll_once;
+use futures_lite::future::{block_on, poll_once};
 use proptest::prelude::*;
 
 use super::model::Model;
@@ -39,6 +39,20 @@ fn the_newest_only_room_skips_to_the_newest() {
         room.publish(n.to_string());
     }
     assert_eq!(read_all(&member), "4\r\n");
+}
+
+#[test]
+fn a_member_that_has_taken_all_but_the_count_of_what_it_missed_does_not_wait() {
+    let room = Room::new(0);
+    let ann = room.join();
+    room.publish("missed");
+    ann.publish("her own, and the only one kept");
+    assert!(ann.tell("told"));
+    let told_only = |bytes: &[u8]| Ok("told".len().min(bytes.len()));
+    assert!(matches!(ann.take(&mut [0; 256], told_only), Ok(Taken::Some { missed: 0, .. })));
+    assert_eq!(block_on(poll_once(ann.rung())), Some(()));
+    assert_eq!(read_all(&ann), "*** you missed 1 line\r\n");
+    assert_eq!(block_on(poll_once(ann.rung())), None);
 }
 
 #[test]

@@ -315,6 +315,49 @@ fn a_host_drives_a_server_from_another_reactor() {
 
 #[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
 #[test]
+fn what_a_host_says_between_two_turns_makes_the_descriptor_readable() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use smol_servers::driver::{HostLoop, Turn};
+
+    let (listener, address) = listen(&Limits::default());
+    let (trigger, stop) = shutdown::channel();
+    let chat = Rc::new(Chat::default());
+    let room = chat.room().clone();
+    let session = std::thread::spawn(move || {
+        let mut client = Client::connect(address);
+        client.line();
+        client.expect("*** the host says hello");
+        client.expect("*** the server is going down, goodbye");
+    });
+    let executor = Executor::default();
+    let tasks = executor.clone();
+    let handler = move |connection| chat::handle(chat.clone(), connection);
+    let mut servers = HostLoop::new(async move {
+        let limits = Limits::default();
+        tasks.run(server::serve(&tasks, listener, &limits, stop, handler)).await
+    })
+    .expect("descriptors");
+    let is_readable = |servers: &HostLoop<_>, seconds| {
+        let timeout = Timespec { tv_sec: seconds, tv_nsec: 0 };
+        poll(&mut [PollFd::new(servers, PollFlags::IN)], Some(&timeout)).expect("poll") > 0
+    };
+    while room.is_empty() || is_readable(&servers, 0) {
+        assert!(matches!(servers.turn(), Turn::Wait(_)));
+    }
+    while matches!(servers.turn(), Turn::Wait(Some(Duration::ZERO))) {}
+    for say in [&|| room.publish("*** the host says hello"), &|| trigger.pull()] as [&dyn Fn(); 2] {
+        say();
+        assert!(is_readable(&servers, 20), "nobody would take the next turn");
+        while matches!(servers.turn(), Turn::Wait(Some(Duration::ZERO))) {}
+    }
+    while !session.is_finished() {
+        let _done_or_waiting = servers.turn();
+    }
+    session.join().expect("the client heard both");
+}
+
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[test]
 fn a_server_that_nobody_would_drive_says_so() {
     let (listener, _) = listen(&Limits::default());
     let (_trigger, stop) = shutdown::channel();

@@ -27,15 +27,39 @@ fn a_server_is_one_thread() {
     }
 }
 
+/// As with RLIMIT_NPROC or TasksMax in a small host; root is above such limits.
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
 #[test]
-fn an_idle_client_of_the_chat_costs_less_than_four_kibibytes() {
+fn a_server_runs_where_no_thread_may_be_started() {
+    use std::os::unix::process::CommandExt;
+
+    use crate::harness::binary;
+
+    const NOBODY: u32 = 65_534;
+    let copy = std::env::temp_dir().join(format!("smol-servers-{}", std::process::id()));
+    std::fs::copy(binary("chat"), &copy).expect("room for a copy that everybody may run");
+    let mut command = Command::new("prlimit");
+    command.arg("--nproc=0:0").arg(&copy);
+    if rustix::process::geteuid().is_root() {
+        command.uid(NOBODY);
+    }
+    let server = Server::start_command(&mut command);
+    std::fs::remove_file(&copy).expect("the copy");
+    let mut ann = server.guest(&mut []);
+    let mut bob = server.guest(&mut [&mut ann]);
+    bob.send("hello\r\n");
+    assert_eq!(ann.line(), "<guest2> hello");
+}
+
+#[test]
+fn an_idle_client_of_the_chat_costs_less_than_two_kibibytes() {
     const CLIENTS: u64 = 1000;
     let server = Server::start("chat", &[]);
     let _warm: Vec<_> = (0..100).map(|_| server.guest(&mut [])).collect();
     let before = server.status("VmRSS");
     let _idle: Vec<_> = (0..CLIENTS).map(|_| server.guest(&mut [])).collect();
     let grown = server.status("VmRSS") - before;
-    assert!(grown < 4 * CLIENTS, "{grown} KiB for {CLIENTS} clients");
+    assert!(grown < 2 * CLIENTS, "{grown} KiB for {CLIENTS} clients");
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
@@ -17,12 +16,13 @@ use super::{Driven, Driver, Wake};
 ///
 /// The host waits with whatever it has (poll, epoll, another reactor) for [`as_fd`](AsFd) to be
 /// readable, at most as long as the last [`turn`](Self::turn) said, and then takes the next turn.
+/// What it does to the servers between two turns makes the descriptor readable too. Several loops
+/// on one thread share the descriptor: when it is readable, each takes a turn.
 pub struct HostLoop<F> {
     future: Pin<Box<F>>,
     wake: Arc<Wake>,
     waker: Waker,
-    driver: Rc<Driver>,
-    _driven: Driven,
+    driven: Driven,
 }
 
 /// What a turn came to.
@@ -43,28 +43,30 @@ impl<F: Future> HostLoop<F> {
         let driver = Driver::current()?;
         let wake = Arc::new(Wake::new(&driver));
         let waker = Waker::from(wake.clone());
-        let _driven = Driven::new(&driver);
-        Ok(HostLoop { future: Box::pin(future), wake, waker, driver, _driven })
+        let driven = Driven::new(&driver);
+        Ok(HostLoop { future: Box::pin(future), wake, waker, driven })
     }
 
     /// Does what can be done without waiting. MUST NOT block. After [`Turn::Done`] no further
     /// turn may be taken.
     pub fn turn(&mut self) -> Turn<F::Output> {
-        self.driver.turn(Some(Duration::ZERO));
+        self.wake.looks.store(true, Ordering::SeqCst);
+        self.driven.0.turn(Some(Duration::ZERO));
         if self.wake.woken.swap(false, Ordering::SeqCst) {
             let mut context = Context::from_waker(&self.waker);
             if let Poll::Ready(output) = self.future.as_mut().poll(&mut context) {
                 return Turn::Done(output);
             }
         }
+        self.wake.looks.store(false, Ordering::SeqCst);
         let again = self.wake.woken.load(Ordering::SeqCst);
-        Turn::Wait(if again { Some(Duration::ZERO) } else { self.driver.next_timer() })
+        Turn::Wait(if again { Some(Duration::ZERO) } else { self.driven.0.next_timer() })
     }
 }
 
 impl<F> AsFd for HostLoop<F> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.driver.epoll.as_fd()
+        self.driven.0.epoll.as_fd()
     }
 }
 

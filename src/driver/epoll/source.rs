@@ -125,7 +125,7 @@ struct Source {
     /// The peer's FIN or an error was reported, and is reported once: there will always be
     /// something to read.
     hung_up: bool,
-    /// Urgent data was reported: a read stops short of it although more is there (tcp(7)).
+    /// Urgent data was reported: one read stops short of it although more is there (tcp(7)).
     urgent: bool,
 }
 
@@ -154,7 +154,7 @@ impl Sources {
 
 impl Source {
     fn read_short(&mut self) {
-        self.readable = self.hung_up || self.urgent;
+        self.readable = self.hung_up || std::mem::take(&mut self.urgent);
     }
 
     fn drained(&mut self) {
