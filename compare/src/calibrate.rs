@@ -160,11 +160,10 @@ fn epolls(prices: &mut Prices) -> Result<()> {
 fn accepts(prices: &mut Prices) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let (mut near, mut far) = (Vec::new(), Vec::new());
-    let waiting = RefCell::new(&mut near);
+    let (mut near, far) = (Vec::new(), RefCell::new(Vec::new()));
     let nanos = price(
         || {
-            let mut near = waiting.borrow_mut();
+            far.borrow_mut().clear();
             near.clear();
             (0..CALLS).try_for_each(|_| {
                 near.push(TcpStream::connect(address)?);
@@ -173,7 +172,7 @@ fn accepts(prices: &mut Prices) -> Result<()> {
         },
         || {
             (0..CALLS).try_for_each(|_| {
-                far.push(listener.accept()?);
+                far.borrow_mut().push(listener.accept()?);
                 Ok(())
             })
         },

@@ -32,8 +32,6 @@ pub(crate) struct Crowd {
     deaf: Vec<TcpStream>,
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
-    /// Bytes that no server took yet.
-    unsent: usize,
 }
 
 struct Client {
@@ -68,16 +66,11 @@ impl Crowd {
             deaf: Vec::new(),
             events: Vec::with_capacity(1024),
             buffer: vec![0; READ_BYTES],
-            unsent: 0,
         })
     }
 
     pub(crate) fn len(&self) -> usize {
         self.clients.len()
-    }
-
-    pub(crate) fn unsent(&self) -> usize {
-        self.unsent
     }
 
     /// Connects one more client, and waits until it is.
@@ -130,7 +123,6 @@ impl Crowd {
             };
         }
         unsent.extend_from_slice(&bytes[sent..]);
-        self.unsent += bytes.len() - sent;
         Ok(())
     }
 
@@ -201,7 +193,6 @@ impl Crowd {
         match stream.write(unsent) {
             Ok(sent) => {
                 unsent.drain(..sent);
-                self.unsent -= sent;
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),

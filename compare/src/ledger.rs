@@ -23,6 +23,8 @@ pub(crate) struct Ledger {
     /// A line its own speaker heard.
     returned: u64,
     filler: Vec<u8>,
+    /// What stands before the text of each speaker's lines.
+    names: Vec<Option<Vec<u8>>>,
 }
 
 impl Ledger {
@@ -37,6 +39,7 @@ impl Ledger {
             damaged: 0,
             returned: 0,
             filler: filler(bytes),
+            names: vec![None; speakers],
         }
     }
 
@@ -51,10 +54,13 @@ impl Ledger {
     /// Takes down what `client` heard, without line end, with or without the name before it.
     /// Returns speaker and number of a line that is whole and new.
     pub(crate) fn hear(&mut self, client: usize, line: &[u8]) -> Option<(usize, usize)> {
-        // A name of up to 30 bytes; the text itself may hold "> ".
+        // A name of up to 30 bytes, always the same; the text itself may hold "> ".
         let named = line.windows(2).take(32).position(|two| two == b"> ");
-        let text = named.map_or(line, |end| &line[end + 2..]);
-        let Some((speaker, number)) = self.read(text) else {
+        let (name, text) = line.split_at(named.map_or(0, |end| end + 2));
+        let read = self.read(text).filter(|(speaker, _)| {
+            self.names[*speaker].get_or_insert_with(|| name.to_vec()) == name
+        });
+        let Some((speaker, number)) = read else {
             self.damaged += 1;
             return None;
         };

@@ -7,7 +7,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::peers::output;
+use crate::peers::{self, output};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
@@ -39,11 +39,12 @@ impl Machine {
     /// generator's core.
     pub(crate) fn take() -> Result<Machine> {
         let allowed = sched_getaffinity(None)?;
-        let cores: Vec<usize> =
-            (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).take(2).collect();
+        let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
         // Interrupts mostly come to the first core.
-        let generator = *cores.first().ok_or("no core to run on")?;
-        let server = *cores.last().unwrap_or(&generator);
+        let generator = cores.next().ok_or("no core to run on")?;
+        let others: Vec<usize> = cores.collect();
+        let apart = others.iter().find(|&&core| !share_a_core(generator, core));
+        let server = *apart.or(others.first()).unwrap_or(&generator);
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         let limit = match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
             Ok(()) => maximum,
@@ -72,6 +73,7 @@ impl Machine {
         let total = total.split_ascii_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
         let flags = value(&cpus, "flags").unwrap_or_default();
         let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let above = peers::above().to_string_lossy().into_owned();
         let said = |program, arguments: &[&str]| output(program, arguments).unwrap_or_default();
         Card {
             cpu: value(&cpus, "model name").unwrap_or_else(|| "unknown CPU".into()),
@@ -83,10 +85,22 @@ impl Machine {
             generator_core: self.generator,
             virtual_machine: flags.split(' ').any(|flag| flag == "hypervisor"),
             rustc: said("rustc", &["--version"]),
-            commit: said("git", &["describe", "--always", "--dirty", "--exclude", "*"]),
+            commit: said(
+                "git",
+                &["-C", &above, "describe", "--always", "--dirty", "--exclude", "*"],
+            ),
             taken: since.as_secs(),
         }
     }
+}
+
+/// Whether two are threads of one core, which then has half the speed for each.
+fn share_a_core(one: usize, other: usize) -> bool {
+    let siblings = |core| {
+        let list = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
+        fs::read_to_string(list).ok()
+    };
+    siblings(one).is_some_and(|list| siblings(other).is_some_and(|other| other == list))
 }
 
 pub(crate) fn pin(core: usize) -> Result<()> {

@@ -16,7 +16,7 @@ const LATE_NANOS: u64 = 1_000_000;
 pub(crate) struct Meter {
     process: Process,
     before: Usage,
-    own_before: (u64, u64),
+    own_before: u64,
     started: Instant,
 }
 
@@ -36,7 +36,7 @@ impl Meter {
         let nanos = self.started.elapsed().as_nanos() as f64;
         let own = own_cpu()?;
         let used = self.process.usage()?.since(&self.before);
-        let own_share = (own.0 - self.own_before.0) as f64 / nanos;
+        let own_share = (own - self.own_before) as f64 / nanos;
         let server_share = used.cpu as f64 / nanos;
         let each = |total: u64| total as f64 / messages.max(1) as f64;
         outcome.set("cpu_us", each(used.cpu) / 1e3);
@@ -45,10 +45,8 @@ impl Meter {
         outcome.set("voluntary", each(used.voluntary) * 1e3);
         outcome.set("involuntary", each(used.involuntary) * 1e3);
         outcome.set("threads", used.threads as f64);
-        outcome.set("user_share", used.user_share());
         outcome.set("server_share", server_share);
         outcome.set("generator_share", own_share);
-        outcome.set("disturbed_share", (used.waited + own.1 - self.own_before.1) as f64 / nanos);
         let (rss, pss) = self.process.memory()?;
         outcome.set("rss_kib", rss);
         outcome.set("pss_kib", pss);
@@ -58,6 +56,7 @@ impl Meter {
         }
         outcome.bound = match late {
             Some(late) if late > LATE_NANOS => Bound::Client,
+            _ if server_share >= FULL && own_share >= FULL => Bound::Both,
             _ if server_share >= FULL => Bound::Server,
             None if own_share >= FULL => Bound::Client,
             _ => Bound::Neither,

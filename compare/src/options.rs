@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::peers;
+use crate::server::LAST_PORT;
 use crate::workload::{self, Extent, WORKLOADS};
 
 pub(crate) enum Command {
@@ -77,8 +78,9 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
             "--clients" => options.clients = number(&argument, &value("a number")?, 4)? as usize,
             "--port" => {
                 let port = number(&argument, &value("a port")?, 1024)?;
-                let port = u16::try_from(port).ok().filter(|&port| port < 60_000);
-                options.port = Some(port.ok_or_else(|| Wrong("--port is below 60000".into()))?);
+                let port = u16::try_from(port).ok().filter(|&port| port < LAST_PORT);
+                let wrong = || Wrong(format!("--port is from 1024 to {}", LAST_PORT - 1));
+                options.port = Some(port.ok_or_else(wrong)?);
             }
             "--seed" => options.seed = number(&argument, &value("a number")?, 0)?,
             "--rounds" => {
@@ -161,7 +163,7 @@ mod tests {
             (&["run", "--peers", "ours,smal"][..], "unknown peer 'smal'; there are ours, "),
             (&["run", "--only", "chat"], "unknown workload 'chat'; there are echo-1, "),
             (&["run", "--clients", "x"], "--clients is a number from 4"),
-            (&["run", "--port", "70000"], "--port is below 60000"),
+            (&["run", "--port", "70000"], "--port is from 1024 to 31999"),
             (&["run", "--fast"], "unknown option --fast"),
             (&["measure"], "unknown command measure"),
             (&["run", "--out"], "--out needs a directory"),

@@ -58,7 +58,7 @@ pub(crate) const PEERS: &[Peer] = &[
     peer("smol-documented", Lane::AsDocumented, "Rust, smol", Start::Cargo("smol")),
     peer("tokio-documented", Lane::AsDocumented, "Rust, tokio, one thread", Start::Cargo("tokio")),
     peer("tokio-same-design", Lane::SameDesign, "Rust, tokio, one thread", Start::Cargo("tokio")),
-    peer("tokio-multi", Lane::AsDocumented, "Rust, tokio, many threads", Start::Cargo("tokio")),
+    peer("tokio-multi", Lane::AsDocumented, "Rust, tokio, multi_thread", Start::Cargo("tokio")),
     peer("threads", Lane::AsDocumented, "Rust, a thread a client", Start::Cargo("std")),
     peer("io-uring", Lane::AsDocumented, "Rust, compio on io_uring", Start::Cargo("compio")),
     peer("asyncio", Lane::AsDocumented, "Python, asyncio streams", Start::Python(&[])),

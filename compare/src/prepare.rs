@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use crate::Result;
 use crate::peers::{Peer, Start, above, here, output};
 
-pub(crate) fn build(peers: &[Peer]) -> Result<()> {
+/// Returns the names of those that cannot be built; an older build of theirs may still lie there.
+pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {
+    let mut failed = Vec::new();
     for peer in peers {
         let name = peer.name;
         eprintln!("building {name}");
@@ -26,11 +28,11 @@ pub(crate) fn build(peers: &[Peer]) -> Result<()> {
         };
         match (built, peer.start) {
             (false, Start::Ours(_)) => return Err("the servers cannot be built".into()),
-            (false, _) => eprintln!("{name} cannot be built, and is skipped"),
+            (false, _) => failed.push(name),
             _ => {}
         }
     }
-    Ok(())
+    Ok(failed)
 }
 
 fn cargo(directory: &Path, target: &Path, what: &[&str]) -> Result<bool> {

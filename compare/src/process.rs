@@ -17,8 +17,6 @@ pub(crate) struct Process(pub(crate) u32);
 pub(crate) struct Usage {
     /// Nanoseconds on a core.
     pub(crate) cpu: u64,
-    /// Nanoseconds in which it could run and another program had its core.
-    pub(crate) waited: u64,
     pub(crate) voluntary: u64,
     pub(crate) involuntary: u64,
     pub(crate) threads: u64,
@@ -34,10 +32,9 @@ impl Process {
         for task in fs::read_dir(self.path("task"))? {
             // A thread may end between the listing and the look.
             let task = task?.path();
-            let Ok((cpu, waited)) = schedstat(&task) else { continue };
+            let Ok(cpu) = schedstat(&task) else { continue };
             let Ok(status) = fs::read_to_string(task.join("status")) else { continue };
             usage.cpu += cpu;
-            usage.waited += waited;
             usage.voluntary += field(&status, "voluntary_ctxt_switches:")?;
             usage.involuntary += field(&status, "nonvoluntary_ctxt_switches:")?;
             usage.threads += 1;
@@ -98,7 +95,6 @@ impl Usage {
         let cpu = if user + system > cpu + 3 * TICK { user + system } else { cpu };
         Usage {
             cpu,
-            waited: self.waited.saturating_sub(earlier.waited),
             voluntary: self.voluntary.saturating_sub(earlier.voluntary),
             involuntary: self.involuntary.saturating_sub(earlier.involuntary),
             threads: self.threads,
@@ -106,23 +102,17 @@ impl Usage {
             system,
         }
     }
-
-    /// The part of the CPU time that was not the kernel's, 0 to 1.
-    pub(crate) fn user_share(&self) -> f64 {
-        self.user as f64 / (self.user + self.system).max(1) as f64
-    }
 }
 
-/// CPU nanoseconds of the calling thread, and those it waited for a core.
-pub(crate) fn own_cpu() -> Result<(u64, u64)> {
+/// CPU nanoseconds of the calling thread.
+pub(crate) fn own_cpu() -> Result<u64> {
     schedstat(Path::new("/proc/thread-self"))
 }
 
-fn schedstat(task: &Path) -> Result<(u64, u64)> {
+fn schedstat(task: &Path) -> Result<u64> {
     let text = fs::read_to_string(task.join("schedstat"))?;
-    let mut fields = text.split_ascii_whitespace().map(str::parse);
-    let mut next = || fields.next().unwrap_or(Ok(0));
-    Ok((next()?, next()?))
+    let cpu = text.split_ascii_whitespace().next().ok_or("no CPU time in /proc")?;
+    Ok(cpu.parse()?)
 }
 
 fn field(text: &str, key: &str) -> Result<u64> {

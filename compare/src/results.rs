@@ -18,6 +18,8 @@ pub(crate) enum Bound {
     Server,
     /// The generator's core was full, or it was late: the run is not ranked.
     Client,
+    /// Both cores were full: only the server's CPU is ranked.
+    Both,
     /// Neither: the rate asked for, or the wake-ups between the two, decide.
     #[default]
     Neither,

@@ -43,8 +43,11 @@ struct Task {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    // Before anything is measured: it would be lost.
+    fs::create_dir_all(&options.out).map_err(|error| {
+        Wrong(format!("--out {} cannot be made: {error}", options.out.display()))
+    })?;
     let results = measure(options)?;
-    fs::create_dir_all(&options.out)?;
     results.write(&options.out.join("results.json"))?;
     report::write(&results, &options.out)?;
     eprintln!("the report is in report.md");
@@ -68,10 +71,12 @@ pub(crate) fn smoke(options: &Options) -> Result<()> {
     }
     run(&options)?;
     let results = Results::read(&options.out.join("results.json"))?;
+    let faulty = |sample: &&Sample| sample.outcome.fault.is_some();
+    if let Some(Sample { workload, peer, outcome, .. }) = results.samples.iter().find(faulty) {
+        let fault = outcome.fault.as_deref().unwrap_or_default();
+        return Err(format!("{peer}, {workload}: {fault}").into());
+    }
     for name in &options.only {
-        if let Some(fault) = results.fault(name, OURS) {
-            return Err(format!("{name}: {fault}").into());
-        }
         if results.runs(name, OURS).next().is_none() {
             return Err(format!("{name} was not measured").into());
         }
@@ -100,12 +105,11 @@ fn measure(options: &Options) -> Result<Results> {
     }
     let workloads = workloads(options, &machine)?;
     let wanted = wanted(options);
-    if options.build {
-        prepare::build(&wanted)?;
-    }
+    let stale = if options.build { prepare::build(&wanted)? } else { Vec::new() };
     let (mut present, mut skipped) = (Vec::new(), Vec::new());
     for peer in wanted {
-        match peer.missing() {
+        let broken = stale.contains(&peer.name).then(|| "it cannot be built".to_owned());
+        match broken.or_else(|| peer.missing()) {
             Some(why) if peer.name == OURS => return Err(why.into()),
             Some(why) => skipped.push((peer.name.to_owned(), why)),
             None => present.push(peer),
@@ -272,7 +276,11 @@ fn one(options: &Options, machine: &Machine, task: &Task, tracer: Option<Tool>) 
     let window = workload.window(options.extent);
     let job =
         Job { load: workload.load, pid: server.pid(), address: server.address, window, tracer };
-    generator(&job)
+    let mut outcome = generator(&job)?;
+    if let (Some(fault), Some(said)) = (&mut outcome.fault, server.last_words()) {
+        *fault += &format!("; it said: {said}");
+    }
+    Ok(outcome)
 }
 
 /// A process of its own, so that nothing of one run is left for the next.

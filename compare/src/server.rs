@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Below the ports that the system gives to clients.
 const FIRST_PORT: u16 = 20_000;
-const LAST_PORT: u16 = 32_000;
+pub(crate) const LAST_PORT: u16 = 32_000;
 
 pub(crate) struct Server {
     child: Child,
@@ -62,6 +62,13 @@ impl Server {
         self.child.id()
     }
 
+    /// The last line on its standard error.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        let log = fs::read_to_string(&self.log).ok()?;
+        let last = log.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+        Some(last.to_owned())
+    }
+
     fn spawn(machine: &Machine, peer: &Peer, program: Program) -> Result<Server> {
         let address = free_address();
         let log = std::env::temp_dir().join(format!("compare-{}", address.port()));
@@ -87,9 +94,10 @@ impl Server {
     /// With what it said last, once it has ended; and after the deadline.
     fn check(&mut self, deadline: Instant) -> Result<()> {
         if self.child.try_wait()?.is_some() {
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
-            let last = log.lines().rev().find(|line| !line.trim().is_empty());
-            return Err(last.unwrap_or("it ended without a word").trim().into());
+            return Err(self
+                .last_words()
+                .unwrap_or_else(|| "it ended without a word".into())
+                .into());
         }
         if Instant::now() > deadline {
             return Err(format!("it does not listen after {} s", PATIENCE.as_secs()).into());

@@ -84,16 +84,7 @@ func usage() {
 
 func echo(conn net.Conn) {
 	defer conn.Close()
-	buffer := make([]byte, 4096)
-	for {
-		n, err := conn.Read(buffer)
-		if err != nil {
-			return
-		}
-		if _, err := conn.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
+	io.Copy(conn, conn)
 }
 
 func sendTime(conn net.Conn) {

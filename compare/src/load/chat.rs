@@ -125,7 +125,6 @@ pub(crate) fn stalled(job: &Job, clients: usize, bytes: usize, rate: u32) -> Res
     let most = memory.iter().fold(0.0, |most: f64, point| most.max(point.1));
     outcome.set("undelivered_share", undelivered as f64 / all.max(1) as f64);
     outcome.set("grown_mib", most - rss_before / 1024.0);
-    outcome.set("dropped_clients", talk.heard.closed as f64);
     outcome.set("kernel_mib", unsent_in_kernel(job.address.port())? as f64 / 1_048_576.0);
     outcome.series.insert("rss_mib".into(), memory);
     let slots = talk.heard.slots.take().map_or(Vec::new(), |slots| slots.worst);
@@ -275,8 +274,6 @@ impl Talk {
         meter::delays(outcome, &heard.delays);
         outcome.set("last_p50_ms", heard.lasts.quantile(0.5) as f64 / 1e6);
         outcome.set("last_max_ms", heard.lasts.max() as f64 / 1e6);
-        outcome.set("lines_said", heard.said.iter().map(Vec::len).sum::<usize>() as f64);
-        outcome.set("unsent_bytes", self.crowd.unsent() as f64);
         let missed = heard.missed;
         let told = (missed > 0).then(|| format!("the server says that {missed} lines were missed"));
         outcome.fault = heard.ledger.faults().into_iter().chain(told).reduce(|a, b| a + "; " + &b);

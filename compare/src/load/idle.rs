@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Job, SETTLED, join};
 use crate::Result;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, News};
 use crate::results::Outcome;
 use crate::stats::slope;
 
@@ -19,12 +19,12 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     let (rss, pss) = process.memory()?;
     let (mut resident, mut shared) = (vec![(0.0, rss)], vec![(0.0, pss)]);
     for _ in 0..STEPS {
-        join(job, &mut crowd, clients / STEPS, |_, _| Ok(()))?;
+        join(job, &mut crowd, clients / STEPS, stays)?;
         process.settle(SETTLED * 2)?;
         // What the server says on its own (a welcome, the time) is read, so that none waits.
         let calm = Instant::now() + Duration::from_millis(20);
         while Instant::now() < calm {
-            crowd.pump(calm, |_, _| Ok(()))?;
+            crowd.pump(calm, stays)?;
         }
         let (rss, pss) = process.memory()?;
         resident.push((crowd.len() as f64, rss));
@@ -38,4 +38,12 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     let mebibytes = resident.iter().map(|(clients, kib)| (*clients, kib / 1024.0));
     outcome.series.insert("rss_mib".into(), mebibytes.collect());
     Ok(outcome)
+}
+
+/// One that is refused would make the others look cheap.
+fn stays(client: usize, news: News) -> Result<()> {
+    match news {
+        News::Closed => Err(format!("client {client} was dropped").into()),
+        News::Connected(_) | News::Bytes(_) => Ok(()),
+    }
 }

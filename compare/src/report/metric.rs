@@ -30,15 +30,16 @@ const P50: Metric = aside("p50_us", "p50 µs");
 const P99: Metric = less("p99_us", "p99 µs");
 const P999: Metric = aside("p999_us", "p99.9 µs");
 const MAX: Metric = aside("max_us", "max µs");
+const LATE: Metric = aside("late_p99_us", "generator late, p99 µs");
 
 /// What is told of a workload; the first is its figure.
 pub(crate) fn metrics(load: &Load) -> &'static [Metric] {
     const ECHO: [Metric; 6] = [CPU, more("rate", "round trips/s"), P50, P99, P999, MAX];
-    const OPEN: [Metric; 5] = [CPU, P50, P99, P999, MAX];
+    const OPEN: [Metric; 6] = [CPU, P50, P99, P999, MAX, LATE];
     const CLOSED: [Metric; 6] = [CPU, more("rate", "deliveries/s"), P50, P99, P999, MAX];
     const FAN: [Metric; 4] =
         [less("last_p50_ms", "last has it, ms"), CPU, aside("last_max_ms", "worst, ms"), P50];
-    const STALLED: [Metric; 8] = [
+    const STALLED: [Metric; 9] = [
         aside("undelivered_share", "share not delivered"),
         P50,
         P99,
@@ -47,6 +48,7 @@ pub(crate) fn metrics(load: &Load) -> &'static [Metric] {
         CPU,
         aside("rss_kib", "RSS KiB"),
         aside("kernel_mib", "unsent in the kernel, MiB"),
+        LATE,
     ];
     const TIME: [Metric; 5] = [
         CPU,
@@ -98,8 +100,13 @@ pub(crate) fn floor(results: &Results, workload: &Workload) -> Option<f64> {
     }
 }
 
+/// Of the runs that may be ranked; of all, where none may.
 pub(crate) fn value(results: &Results, workload: &str, peer: &str, key: &str) -> Option<Spread> {
-    spread(results.runs(workload, peer).filter_map(|run| run.outcome.metrics.get(key).copied()))
+    let of = |all: bool| {
+        let runs = results.runs(workload, peer).filter(|run| all || is_ranked(run, key));
+        spread(runs.filter_map(|run| run.outcome.metrics.get(key).copied()))
+    };
+    of(false).or_else(|| of(true))
 }
 
 /// How a peer stands to ours in one metric.
@@ -133,15 +140,23 @@ pub(crate) fn equals(results: &Results, workload: &str, key: &str) -> Option<f64
 /// Share of deliveries that did not come from which a server counts as frozen.
 pub(crate) const FROZEN: f64 = 0.001;
 
-/// Pair by pair: runs of the same round, neither of them bound by the client. A server that
-/// froze beside a stalled reader saved all the work it did not do.
-fn ratios(results: &Results, workload: &str, peer: &str, key: &str) -> impl Iterator<Item = f64> {
-    let ranked = |sample: &&Sample| {
-        let undelivered = sample.outcome.metrics.get("undelivered_share").copied();
-        sample.outcome.bound != Bound::Client && undelivered.unwrap_or(0.0) < FROZEN
+/// What a message costs the server may be told where the generator was full as well; how fast it
+/// was may not. A server that froze beside a stalled reader saved all the work it did not do.
+fn is_ranked(sample: &Sample, key: &str) -> bool {
+    let undelivered = sample.outcome.metrics.get("undelivered_share").copied();
+    let limited = match sample.outcome.bound {
+        Bound::Client => true,
+        Bound::Both => key != CPU.key,
+        Bound::Server | Bound::Neither => false,
     };
-    let ours: Vec<&Sample> = results.runs(workload, OURS).filter(ranked).collect();
-    let theirs: Vec<&Sample> = results.runs(workload, peer).filter(ranked).collect();
+    !limited && undelivered.unwrap_or(0.0) < FROZEN
+}
+
+/// Pair by pair: runs of the same round that may both be ranked.
+fn ratios(results: &Results, workload: &str, peer: &str, key: &str) -> impl Iterator<Item = f64> {
+    let ranked = |peer| results.runs(workload, peer).filter(|run| is_ranked(run, key));
+    let ours: Vec<&Sample> = ranked(OURS).collect();
+    let theirs: Vec<&Sample> = ranked(peer).collect();
     let pairs: Vec<f64> = theirs
         .iter()
         .filter_map(|theirs| {

@@ -70,15 +70,17 @@ pub(crate) fn summary(results: &Results) -> String {
         let name = emphasis(&facts.name);
         text += &format!("| {name} | {} |", facts.lane);
         for (workload, key, _) in &columns {
-            text += &format!(" {} |", cell(results, workload, &facts.name, key, false));
+            text += &format!(" {} |", stand(results, workload, &facts.name, key));
         }
         let number = |number: Option<usize>| number.map_or("–".into(), |n| n.to_string());
         let size = facts.size.map_or("–".into(), |bytes| (bytes / 1024).to_string());
         let (lines, crates) = (number(facts.code_lines), number(facts.crates));
         text += &format!(" {size} | {lines} | {crates} |\n");
     }
-    text += "\nOurs does more than its peers do (bounds, telnet, shutdown, log), which its lines of \
-             code show; a peer's are all three servers and nothing else.\n";
+    text += "\nOurs is told in figures, the others as theirs by ours; a figure of theirs stands where \
+             there is no pair that may be ranked. Ours does more than its peers do (bounds, telnet, \
+             shutdown, log), which its lines of code show; a peer's are all three servers and nothing \
+             else. The binary is ours' chat, and a peer's whole program.\n";
     for (peer, why) in &results.skipped {
         text += &format!("\nLeft out: **{peer}**, {why}.\n");
     }
@@ -169,13 +171,24 @@ fn row(
 fn bound(results: &Results, workload: &str, peer: &str) -> String {
     let runs: Vec<Bound> = results.runs(workload, peer).map(|run| run.outcome.bound).collect();
     let count = |bound| runs.iter().filter(|&&other| other == bound).count();
-    let all = [(Bound::Server, "server"), (Bound::Client, "client"), (Bound::Neither, "neither")];
+    let all = [
+        (Bound::Server, "server"),
+        (Bound::Client, "client"),
+        (Bound::Both, "both"),
+        (Bound::Neither, "neither"),
+    ];
     let told = all.into_iter().filter(|(bound, _)| count(*bound) > 0);
     let told = told.map(|(bound, name)| match count(bound) {
         n if n == runs.len() => name.to_owned(),
         n => format!("{n} {name}"),
     });
     told.collect::<Vec<_>>().join(", ")
+}
+
+/// What stands in the summary: a ratio, where there is one.
+fn stand(results: &Results, workload: &Workload, peer: &str, key: &str) -> String {
+    let cell = cell(results, workload, peer, key, false);
+    cell.split_once(' ').map_or(cell.clone(), |(_, ratio)| ratio.to_owned())
 }
 
 fn cell(results: &Results, workload: &Workload, peer: &str, key: &str, range: bool) -> String {

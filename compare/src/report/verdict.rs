@@ -17,8 +17,6 @@ const DELAYED_ACK_MS: std::ops::Range<f64> = 25.0..60.0;
 const CALLS: f64 = 0.05;
 const SWITCHES: f64 = 10.0;
 const THREADS: f64 = 4.0;
-/// The kernel samples what is its own at its ticks: small differences are chance.
-const OUTSIDE_MICROS: f64 = 0.3;
 
 pub(crate) fn verdict(results: &Results) -> String {
     let (mut leads, mut trails, mut equal) = (frozen(results), String::new(), String::new());
@@ -122,11 +120,6 @@ fn why(results: &Results, workload: &Workload, peer: &str) -> String {
     if let Some((theirs, ours)) = both("voluntary").filter(|both| far(both, SWITCHES)) {
         let (theirs, ours) = (short(theirs), short(ours));
         reasons.push(format!("{theirs} voluntary switches per 1,000 to {ours}"));
-    }
-    let outside = both("user_share").zip(both("cpu_us"));
-    let outside = outside.map(|(share, cpu)| (share.0 * cpu.0, share.1 * cpu.1));
-    if let Some((theirs, ours)) = outside.filter(|both| far(both, OUTSIDE_MICROS)) {
-        reasons.push(format!("{} µs outside the kernel to {}", short(theirs), short(ours)));
     }
     if let Some((theirs, ours)) = both("threads").filter(|both| far(both, THREADS)) {
         reasons.push(format!("{theirs:.0} threads to {ours:.0}"));

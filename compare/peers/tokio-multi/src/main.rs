@@ -1,6 +1,6 @@
-//! As documented, on all cores: the servers of `peers/tokio-documented`, on the multi-thread
-//! runtime that `#[tokio::main]` starts when nothing else is said. Nothing else differs, its slow
-//! readers neither.
+//! As documented: the servers of `peers/tokio-documented`, on the multi-thread runtime that
+//! `#[tokio::main]` starts when nothing else is said, with a worker for each core it may use (in
+//! the comparison: one). Nothing else differs, its slow readers neither.
 
 #[path = "../../tokio-documented/src/servers.rs"]
 mod servers;

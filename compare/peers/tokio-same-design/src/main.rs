@@ -18,7 +18,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -221,10 +221,17 @@ async fn listen(
     }
 }
 
+/// What is to be done when a member has taken something.
+enum Next {
+    More,
+    Wait,
+    End,
+}
+
 /// Writes what the member is due, until it has left and taken all of it.
 async fn pump(server: Rc<Server>, member: Rc<Member>, mut write: OwnedWriteHalf) -> io::Result<()> {
     loop {
-        let take = poll_fn(|cx| {
+        let mut take = |cx: &mut Context<'_>| {
             let mut room = server.room.borrow_mut();
             let mut chunk = server.chunk();
             let due = room.copy(&member, &mut chunk);
@@ -233,19 +240,26 @@ async fn pump(server: Rc<Server>, member: Rc<Member>, mut write: OwnedWriteHalf)
                 _ => Pin::new(&mut write).poll_write(cx, &chunk[..due]),
             };
             server.buffer.set(Some(chunk));
-            let written = ready!(written)?;
-            room.advance(&member, written);
-            if due == 0 && member.cursor.get() < member.until.get() {
+            room.advance(&member, ready!(written)?);
+            let next = if member.cursor.get() >= member.until.get() {
+                Next::End
+            } else if member.cursor.get() < room.next() || !member.told.borrow().is_empty() {
+                Next::More
+            } else {
                 room.waiting.push(member.clone());
-            }
-            Poll::Ready(io::Result::Ok(due))
-        });
-        if timeout(STALL, take).await?? > 0 {
-            yield_now().await;
-        } else if member.cursor.get() >= member.until.get() {
-            return write.shutdown().await;
-        } else {
-            member.bell.notified().await;
+                Next::Wait
+            };
+            Poll::Ready(io::Result::Ok(next))
+        };
+        // A timer only where the write is blocked.
+        let next = match poll_fn(|cx| Poll::Ready(take(cx))).await {
+            Poll::Ready(next) => next?,
+            Poll::Pending => timeout(STALL, poll_fn(take)).await??,
+        };
+        match next {
+            Next::End => return write.shutdown().await,
+            Next::More => yield_now().await,
+            Next::Wait => member.bell.notified().await,
         }
     }
 }
