@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::peers;
 use crate::server::LAST_PORT;
-use crate::workload::{self, Extent, WORKLOADS};
+use crate::workload::{Extent, WORKLOADS};
 
 pub(crate) enum Command {
     Help,
@@ -66,6 +66,7 @@ impl std::error::Error for Wrong {}
 pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Wrong> {
     let command = arguments.next().unwrap_or_else(|| "help".into());
     let mut options = Options::default();
+    let known: Vec<&str> = peers::PEERS.iter().map(|peer| peer.name).collect();
     while let Some(argument) = arguments.next() {
         let mut value =
             |what: &str| arguments.next().ok_or_else(|| Wrong(format!("{argument} needs {what}")));
@@ -73,8 +74,14 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
             "--quick" => options.extent = Extent::Quick,
             "--full" => options.extent = Extent::Full,
             "--no-build" => options.build = false,
-            "--only" => options.only = names(&value("a workload")?, known_workload)?,
-            "--peers" => options.peers = names(&value("peers")?, known_peer)?,
+            "--only" => {
+                options.only = names(
+                    &value("a workload")?,
+                    "workload",
+                    &WORKLOADS.map(|workload| workload.name),
+                )?
+            }
+            "--peers" => options.peers = names(&value("peers")?, "peer", &known)?,
             "--clients" => options.clients = number(&argument, &value("a number")?, 4)? as usize,
             "--port" => {
                 let port = number(&argument, &value("a port")?, 1024)?;
@@ -130,22 +137,10 @@ pub(crate) fn help() -> String {
     help
 }
 
-fn names(list: &str, known: fn(&str) -> Result<(), Wrong>) -> Result<Vec<String>, Wrong> {
-    list.split(',').map(|name| known(name).map(|()| name.to_owned())).collect()
-}
-
-fn known_workload(name: &str) -> Result<(), Wrong> {
-    let names = WORKLOADS.map(|workload| workload.name).join(", ");
-    let unknown = || Wrong(format!("unknown workload '{name}'; there are {names}"));
-    workload::find(name).map(|_| ()).ok_or_else(unknown)
-}
-
-fn known_peer(name: &str) -> Result<(), Wrong> {
-    let names: Vec<&str> = peers::PEERS.iter().map(|peer| peer.name).collect();
-    if names.contains(&name) {
-        return Ok(());
-    }
-    Err(Wrong(format!("unknown peer '{name}'; there are {}", names.join(", "))))
+fn names(list: &str, what: &str, known: &[&str]) -> Result<Vec<String>, Wrong> {
+    let unknown = |name| Wrong(format!("unknown {what} '{name}'; there are {}", known.join(", ")));
+    let check = |name| if known.contains(&name) { Ok(name.to_owned()) } else { Err(unknown(name)) };
+    list.split(',').map(check).collect()
 }
 
 fn number(option: &str, value: &str, least: u64) -> Result<u64, Wrong> {

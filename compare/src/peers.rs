@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use crate::results::{OURS, OURS_AGAIN};
+use crate::results::OURS;
 use crate::workload::{Program, Workload};
 
 /// Why somebody is in the comparison.
@@ -76,7 +76,6 @@ const fn peer(name: &'static str, lane: Lane, runtime: &'static str, start: Star
 const NCAT_CLIENTS: usize = 200;
 
 pub(crate) fn find(name: &str) -> Option<Peer> {
-    let name = if name == OURS_AGAIN { OURS } else { name };
     PEERS.iter().find(|peer| peer.name == name).copied()
 }
 
@@ -118,7 +117,7 @@ impl Peer {
                 if PYTHON.is_none() {
                     return Some("python3 is not installed".into());
                 }
-                let uvloop = !options.is_empty() && !python_has_uvloop();
+                let uvloop = !options.is_empty() && python(&["-c", "import uvloop"]).is_none();
                 uvloop.then(|| "uvloop is not installed; see `make compare-setup`".into())
             }
             Start::Node => {
@@ -211,12 +210,6 @@ static PYTHON: LazyLock<Option<String>> = LazyLock::new(|| {
     }
     output("python3", &["-c", "import sys; print(sys.executable)"])
 });
-
-fn python_has_uvloop() -> bool {
-    PYTHON.as_deref().is_some_and(|python| {
-        output(python, &["-c", "import uvloop; print(uvloop.__version__)"]).is_some()
-    })
-}
 
 pub(crate) fn python(arguments: &[&str]) -> Option<String> {
     output(PYTHON.as_deref()?, arguments)

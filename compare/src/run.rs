@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::Result;
@@ -293,19 +294,19 @@ fn generator(job: &Job) -> Result<Outcome> {
     input.write_all(serde_json::to_string(job)?.as_bytes())?;
     drop(input);
     let mut output = child.stdout.take().ok_or("no standard output")?;
-    let reading = std::thread::spawn(move || {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
         let mut said = String::new();
-        output.read_to_string(&mut said).map(|_| said)
+        let _too_late = sender.send(output.read_to_string(&mut said).map(|_| said));
     });
-    let deadline = Instant::now() + Duration::from_millis(job.window) + GENERATOR;
-    while child.try_wait()?.is_none() {
-        if Instant::now() > deadline {
-            child.kill()?;
-            let _status = child.wait()?;
-            return Ok(Outcome::invalid("the server took no clients, or answered none, in time"));
-        }
-        std::thread::sleep(Duration::from_millis(5));
+    let said = receiver.recv_timeout(Duration::from_millis(job.window) + GENERATOR);
+    if said.is_err() {
+        child.kill()?;
     }
-    let said = reading.join().map_err(|_| "the generator's output was lost")??;
+    let _status = child.wait()?;
+    let Ok(said) = said else {
+        return Ok(Outcome::invalid("the server took no clients, or answered none, in time"));
+    };
+    let said = said?;
     Ok(serde_json::from_str(&said).map_err(|_| "the generator ended without a word")?)
 }

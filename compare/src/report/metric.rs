@@ -117,14 +117,20 @@ pub(crate) struct Comparison {
     pub(crate) standing: Standing,
 }
 
-/// `None` where either has no valid run that may be ranked.
+/// `None` where most rounds have no pair of runs that may be ranked.
 pub(crate) fn compare(
     results: &Results,
     workload: &Workload,
     peer: &str,
     metric: &Metric,
 ) -> Option<Comparison> {
-    let ratio = spread(ratios(results, workload.name, peer, metric.key))?.median;
+    let rounds = results.samples.iter().filter(|run| run.workload == workload.name);
+    let rounds = rounds.map(|run| run.round).max()?;
+    let ratios: Vec<f64> = ratios(results, workload.name, peer, metric.key).collect();
+    if ratios.len() * 2 <= rounds {
+        return None;
+    }
+    let ratio = spread(ratios)?.median;
     let standing = standing(ratio, equals(results, workload.name, metric.key)?);
     Some(Comparison { ratio, standing })
 }
