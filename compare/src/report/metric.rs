@@ -148,7 +148,7 @@ pub(crate) const FROZEN: f64 = 0.001;
 
 /// What a message costs the server may be told where the generator was full as well; how fast it
 /// was may not. A server that froze beside a stalled reader saved all the work it did not do.
-fn is_ranked(sample: &Sample, key: &str) -> bool {
+pub(super) fn is_ranked(sample: &Sample, key: &str) -> bool {
     let undelivered = sample.outcome.metrics.get("undelivered_share").copied();
     let limited = match sample.outcome.bound {
         Bound::Client => true,

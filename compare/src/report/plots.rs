@@ -1,10 +1,11 @@
 //! The pictures: which figures go on which axes.
 
-use super::metric::value;
+use super::metric::{is_ranked, value};
 use super::svg::{Axis, Bar, Lines, Series, stacked};
 use crate::histogram::Histogram;
 use crate::peers::{self, Lane, PEERS};
 use crate::results::{OURS, Results};
+use crate::stats::spread;
 
 pub(crate) struct Plot {
     pub(crate) name: &'static str,
@@ -80,13 +81,21 @@ fn latency(results: &Results) -> Option<String> {
     let labels = ["50 %", "90 %", "99 %", "99.9 %", "99.99 %"];
     let ticks: Vec<(f64, &str)> = shares.iter().map(|share| place(*share)).zip(labels).collect();
     let spectrum = |peer: &str| {
-        let mut all = Histogram::default();
-        for run in results.runs("chat-1000", peer) {
-            run.outcome.spectrum.iter().for_each(|&(nanos, count)| all.add_many(nanos, count));
-        }
+        let ranked = results.runs("chat-1000", peer).filter(|run| is_ranked(run, "p99_us"));
+        let runs: Vec<Histogram> = ranked
+            .map(|run| {
+                let mut delays = Histogram::default();
+                let counted = run.outcome.spectrum.iter();
+                counted.for_each(|&(nanos, count)| delays.add_many(nanos, count));
+                delays
+            })
+            .collect();
         let steps = (3..=40).map(|step| f64::from(step) / 10.0);
-        let micros = |nines: f64| all.quantile(1.0 - 10_f64.powf(-nines)) as f64 / 1e3;
-        (all.total() > 0).then(|| steps.map(|nines| (nines, micros(nines))).collect())
+        let median = |nines: f64| {
+            let share = 1.0 - 10_f64.powf(-nines);
+            Some(spread(runs.iter().map(|run| run.quantile(share) as f64 / 1e3))?.median)
+        };
+        steps.map(|nines| Some((nines, median(nines)?))).collect()
     };
     Lines {
         title: "Latency, 1,000 lines a second among 100 clients".into(),
