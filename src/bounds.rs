@@ -67,6 +67,7 @@ fn shared(bounds: &mut Bounds, limits: &Limits) {
     bounds.row("dead", seconds(limits.dead), "--dead: keepalive and TCP_USER_TIMEOUT");
     bounds.row("grace", seconds(limits.grace), "for one who leaves to read what is left");
     bounds.row("shutdown", seconds(limits::SHUTDOWN), "from the signal to the end");
+    bounds.row("teardown", seconds(limits::TEARDOWN), "of it, for each client still there");
     bounds.row("backlog", limits::BACKLOG, "connections the kernel holds between accepts");
     bounds.row(
         "send buffer",
@@ -74,10 +75,15 @@ fn shared(bounds: &mut Bounds, limits: &Limits) {
         "a client, in the kernel, which doubles it",
     );
     bounds.row("chunk", bytes(CHUNK_BYTES), "a read or a write");
-    bounds.row("turn", limits::TURN, "accepts, or a client's lines, before others");
+    bounds.row("turn", limits::TURN, "accepts, or events of a client, before others");
     bounds.row("refusals", limits::REFUSALS, "refused clients still reading why");
     bounds.row("refusal grace", seconds(limits::REFUSAL_GRACE), "for each of them");
     bounds.row("accept pause", seconds(limits::ACCEPT_PAUSE), "when descriptors or memory are out");
+    bounds.row(
+        "quiet",
+        seconds(limits::REPEAT_QUIET),
+        "between two log lines of a kind of refusal",
+    );
     bounds.row("reserved descriptors", limits::RESERVED_DESCRIPTORS, "for the server itself");
     bounds.row("log line", bytes(log::LINE_BYTES), "on standard error");
 }

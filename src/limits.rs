@@ -13,7 +13,7 @@ pub const BACKLOG: i32 = 4096;
 /// another one has its turn.
 pub const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Accepts, and lines from or to one client, before others have their turn.
+/// Accepts, and events of one client, before others have their turn.
 pub const TURN: usize = 16;
 
 /// Descriptors kept for the server itself (standard streams, epoll, listeners, refusals on

@@ -32,7 +32,7 @@ pub fn pump(
                 Taken::Some { lines, missed } => {
                     connection.figures().lines_out.add(lines);
                     connection.add_missed(missed);
-                    // More than a chunk was due: others first.
+                    // There is more in the log: others first.
                     if member.backlog() > 0 {
                         yield_now().await;
                     }

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use super::Driver;
 
 /// A future that is ready at a moment, to the millisecond, never before it.
+///
+/// # Panics
+/// When it is polled on a thread that has no driver yet, and the system no descriptors for one.
 pub struct Timer {
     /// `None` for a moment too far away to be named.
     at: Option<Instant>,
