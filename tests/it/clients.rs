@@ -192,8 +192,23 @@ impl Terminal {
         Terminal { child: child.expect("setsid starts"), master, screen: Vec::new() }
     }
 
+    /// Types what a person would, once the client is done with what came before: BusyBox loses a
+    /// ^C that comes between its write and its next poll.
+    #[track_caller]
     fn types(&mut self, keys: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.waits() {
+            assert!(Instant::now() < deadline, "the client is at work all the time");
+            std::thread::yield_now();
+        }
         self.master().write_all(keys.as_bytes()).expect("the terminal takes keys");
+    }
+
+    /// Whether the client sleeps in a system call (state S of proc(5)).
+    fn waits(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.expect("the client runs");
+        stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('S'))
     }
 
     fn master(&self) -> File {
