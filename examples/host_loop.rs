@@ -3,58 +3,68 @@
 //!
 //! `cargo run --example host_loop`, then `telnet localhost 8002`; what is typed here is said there.
 
-use std::io::{self, Read};
-use std::os::fd::AsFd;
-use std::rc::Rc;
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use smol::LocalExecutor;
-use smol_servers::chat::{self, Chat};
-use smol_servers::driver::{HostLoop, Turn};
-use smol_servers::limits::Limits;
-use smol_servers::listener::Listener;
-use smol_servers::{server, shutdown, text};
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let executor = Rc::new(LocalExecutor::new());
-    let limits = Limits::default();
-    let listener = Listener::bind(&["127.0.0.1:8002".parse()?], &limits)?;
-    println!("listening on {:?}; end of file ends it", listener.addresses());
-    let (trigger, stop) = shutdown::channel();
-    let chat = Rc::new(Chat::default());
-    let room = chat.room().clone();
-    let handler = move |client| chat::handle(chat.clone(), client);
+    #[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+    return host::run();
+    #[cfg(not(all(target_os = "linux", not(feature = "smol-reactor"))))]
+    Err("only our own driver has a HostLoop: Linux, without the feature smol-reactor".into())
+}
 
-    let tasks = executor.clone();
-    let mut servers = HostLoop::new(async move {
-        let serving = server::serve(&tasks, listener, &limits, stop, handler);
-        tasks.run(serving).await
-    })?;
-    let mut stdin = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let (mut typed, mut typing) = (Vec::new(), true);
-    loop {
-        let timeout = match servers.turn() {
-            Turn::Done(result) => return Ok(result?),
-            Turn::Wait(timeout) => timeout.map(Timespec::try_from).transpose()?,
-        };
-        let mut waiting = [
-            PollFd::new(&servers, PollFlags::IN),
-            PollFd::new(&stdin, if typing { PollFlags::IN } else { PollFlags::empty() }),
-        ];
-        poll(&mut waiting, timeout.as_ref())?;
-        if typing && !waiting[1].revents().is_empty() {
-            let mut bytes = [0; 1024];
-            let n = stdin.read(&mut bytes)?;
-            typed.extend_from_slice(&bytes[..n]);
-            while let Some(end) = typed.iter().position(|&byte| byte == b'\n') {
-                let mut said = "*** the host says: ".to_owned();
-                text::clean(&typed[..end], &mut said);
-                room.publish(said);
-                typed.drain(..=end);
-            }
-            typing = n > 0;
-            if !typing {
-                trigger.pull();
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+mod host {
+    use std::io::{self, Read};
+    use std::os::fd::AsFd;
+    use std::rc::Rc;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use smol::LocalExecutor;
+    use smol_servers::chat::{self, Chat};
+    use smol_servers::driver::{HostLoop, Turn};
+    use smol_servers::limits::Limits;
+    use smol_servers::listener::Listener;
+    use smol_servers::{server, shutdown, text};
+
+    pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
+        let executor = Rc::new(LocalExecutor::new());
+        let limits = Limits::default();
+        let listener = Listener::bind(&["127.0.0.1:8002".parse()?], &limits)?;
+        println!("listening on {:?}; end of file ends it", listener.addresses());
+        let (trigger, stop) = shutdown::channel();
+        let chat = Rc::new(Chat::default());
+        let room = chat.room().clone();
+        let handler = move |client| chat::handle(chat.clone(), client);
+
+        let tasks = executor.clone();
+        let mut servers = HostLoop::new(async move {
+            let serving = server::serve(&tasks, listener, &limits, stop, handler);
+            tasks.run(serving).await
+        })?;
+        let mut stdin = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        let (mut typed, mut typing) = (Vec::new(), true);
+        loop {
+            let timeout = match servers.turn() {
+                Turn::Done(result) => return Ok(result?),
+                Turn::Wait(timeout) => timeout.map(Timespec::try_from).transpose()?,
+            };
+            let mut waiting = [
+                PollFd::new(&servers, PollFlags::IN),
+                PollFd::new(&stdin, if typing { PollFlags::IN } else { PollFlags::empty() }),
+            ];
+            poll(&mut waiting, timeout.as_ref())?;
+            if typing && !waiting[1].revents().is_empty() {
+                let mut bytes = [0; 1024];
+                let n = stdin.read(&mut bytes)?;
+                typed.extend_from_slice(&bytes[..n]);
+                while let Some(end) = typed.iter().position(|&byte| byte == b'\n') {
+                    let mut said = "*** the host says: ".to_owned();
+                    text::clean(&typed[..end], &mut said);
+                    room.publish(said);
+                    typed.drain(..=end);
+                }
+                typing = n > 0;
+                if !typing {
+                    trigger.pull();
+                }
             }
         }
     }

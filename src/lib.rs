@@ -51,6 +51,7 @@ pub mod room;
 pub mod server;
 pub mod shutdown;
 mod signals;
+mod socket;
 pub mod telnet;
 pub mod text;
 pub mod time;

@@ -85,9 +85,10 @@ impl Default for Limits {
 pub fn raise_descriptor_limit() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: maximum, maximum };
-    match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => maximum,
+    // macOS calls the hard limit infinite and takes no more than its OPEN_MAX, see setrlimit(2).
+    let highest = if cfg!(target_vendor = "apple") { Some(10_240) } else { maximum };
+    match setrlimit(Resource::Nofile, Rlimit { current: highest, maximum }) {
+        Ok(()) => highest,
         Err(_) => current,
     }
     .unwrap_or(u64::from(u32::MAX))

@@ -1,18 +1,14 @@
 //! The sockets a server accepts on: bound, with the backlog and the options that every accepted
 //! connection inherits.
-//!
-//! Options are set once here, never on a connection: a set of six costs six system calls.
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::rc::Rc;
-use std::time::Duration;
-
-use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 
 use crate::figures::Figures;
-use crate::limits::{BACKLOG, Limits};
+use crate::limits::Limits;
+use crate::socket::{is_exhaustion, listen};
 
 /// Bound sockets, and the figures of what comes through them.
 #[derive(Debug)]
@@ -64,7 +60,7 @@ impl fmt::Display for BindError {
             io::ErrorKind::AddrInUse => "; another program has this port, choose one with --listen",
             io::ErrorKind::AddrNotAvailable => "; it is not an address of this machine",
             io::ErrorKind::PermissionDenied => "; ports below 1024 need root, choose a higher one",
-            _ if crate::server::is_exhaustion(&self.source) => "; raise the limit with ulimit -n",
+            _ if is_exhaustion(&self.source) => "; raise the limit with ulimit -n",
             _ => "; choose another address with --listen",
         })
     }
@@ -76,11 +72,6 @@ impl std::error::Error for BindError {
     }
 }
 
-/// The address a person knows the peer by: IPv4 where it was mapped into IPv6.
-pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
 /// What [`Limits::max_per_ip`] counts by: one subscriber has a whole IPv6 /64 (RFC 6177).
 /// `None` for loopback, which is exempt.
 pub(crate) fn origin(ip: IpAddr) -> Option<IpAddr> {
@@ -89,40 +80,6 @@ pub(crate) fn origin(ip: IpAddr) -> Option<IpAddr> {
         IpAddr::V4(_) => Some(ip),
         IpAddr::V6(v6) => Some(IpAddr::V6((v6.to_bits() & (!0 << 64)).into())),
     }
-}
-
-fn listen(address: SocketAddr, beside_ipv4: bool, limits: &Limits) -> io::Result<TcpListener> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    if address.is_ipv6() {
-        sockopt::set_ipv6_v6only(&socket, beside_ipv4)?;
-    }
-    sockopt::set_socket_send_buffer_size(&socket, limits.send_buffer)?;
-    // A telnet synch sends its data mark urgent; out of line it would be missing from its command.
-    sockopt::set_socket_oobinline(&socket, true)?;
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    set_dead(&socket, limits.dead)?;
-    rustix::net::bind(&socket, &address)?;
-    rustix::net::listen(&socket, BACKLOG)?;
-    Ok(TcpListener::from(socket))
-}
-
-/// Probes start after half of `dead` and come every eighth of it. The kernel looks at
-/// TCP_USER_TIMEOUT when a probe is due, so it stands half a second short: the probe at `dead`
-/// must find it over.
-fn set_dead(socket: &rustix::fd::OwnedFd, dead: Duration) -> io::Result<()> {
-    let second = Duration::from_secs(1);
-    sockopt::set_socket_keepalive(socket, true)?;
-    sockopt::set_tcp_keepidle(socket, (dead / 2).max(second))?;
-    sockopt::set_tcp_keepintvl(socket, (dead / 8).max(second))?;
-    #[cfg(target_os = "linux")]
-    {
-        let timeout = dead.saturating_sub(second / 2).as_millis();
-        sockopt::set_tcp_user_timeout(socket, u32::try_from(timeout).unwrap_or(u32::MAX))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -139,12 +96,6 @@ mod tests {
         assert_eq!(origin_of("192.0.2.7").as_deref(), Some("192.0.2.7"));
         assert_eq!(origin_of("127.9.9.9"), None);
         assert_eq!(origin_of("::1"), None);
-    }
-
-    #[test]
-    fn a_mapped_address_is_shown_as_ipv4() {
-        let mapped = "[::ffff:192.0.2.7]:99".parse().expect("an address");
-        assert_eq!(canonical(mapped).to_string(), "192.0.2.7:99");
     }
 
     #[test]

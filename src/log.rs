@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use log::kv::{self, Key, Value, VisitSource};
@@ -35,7 +35,7 @@ pub enum Format {
 /// Makes standard error the log of this process, and a panic one line of it. Only the first
 /// call of a process has an effect.
 pub fn start(program: &'static str, format: Format, quiet: bool) {
-    let (lost, torn) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (lost, torn) = (AtomicUsize::new(0), AtomicBool::new(false));
     let logger = Logger { program, format, quiet, terminal: open_terminal(), lost, torn };
     if log::set_logger(Box::leak(Box::new(logger))).is_ok() {
         log::set_max_level(LevelFilter::Info);
@@ -56,7 +56,7 @@ struct Logger {
     /// Standard error where it is a terminal, in an open file of our own.
     terminal: Option<File>,
     /// Lines lost since the last one written.
-    lost: AtomicU64,
+    lost: AtomicUsize,
     /// Set when only a part of the last line was taken.
     torn: AtomicBool,
 }
@@ -117,7 +117,7 @@ fn takes_a_line(sink: BorrowedFd<'_>) -> bool {
         && sinks[0].revents().contains(PollFlags::OUT)
 }
 
-fn text(program: &str, record: &Record<'_>, lost: u64) -> String {
+fn text(program: &str, record: &Record<'_>, lost: usize) -> String {
     let mut line = format!("{program}: ");
     if record.level() <= Level::Warn {
         line += if record.level() == Level::Error { "error: " } else { "warning: " };
@@ -143,7 +143,7 @@ fn text(program: &str, record: &Record<'_>, lost: u64) -> String {
     line + "\n"
 }
 
-fn json(program: &str, record: &Record<'_>, lost: u64, now: Timestamp) -> String {
+fn json(program: &str, record: &Record<'_>, lost: usize, now: Timestamp) -> String {
     let mut line = String::from("{");
     let mut pair = |key: &str, value: &str, is_number: bool| {
         if line.len() > 1 {

@@ -17,6 +17,7 @@ use crate::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit};
 use crate::listener::Listener;
 use crate::shutdown::{self, Trigger};
 use crate::signals::{Signal, Signals};
+use crate::socket::is_exhaustion;
 use crate::{bounds, log as stderr_log, server};
 
 /// The executor that all code of a program runs on.
@@ -69,7 +70,7 @@ where
 }
 
 fn cannot_start(error: &io::Error) -> String {
-    let hint = if server::is_exhaustion(error) { "; raise the limit with ulimit -n" } else { "" };
+    let hint = if is_exhaustion(error) { "; raise the limit with ulimit -n" } else { "" };
     format!("cannot start: {error}{hint}")
 }
 

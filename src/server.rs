@@ -13,9 +13,6 @@ use std::sync::Arc;
 
 use async_lock::{Semaphore, SemaphoreGuardArc};
 use futures_lite::future::{or, poll_fn, yield_now};
-use rustix::fd::OwnedFd;
-use rustix::io::Errno;
-use rustix::net::SocketFlags;
 use slab::Slab;
 use smol::{LocalExecutor, Task};
 
@@ -24,9 +21,10 @@ use crate::connection::Connection;
 use crate::driver::{Async, Timer, ensure_driven};
 use crate::figures::{Figures, Reason};
 use crate::limits::{ACCEPT_PAUSE, Limits, SHUTDOWN, TEARDOWN, TURN};
-use crate::listener::{Listener, canonical, origin};
+use crate::listener::{Listener, origin};
 use crate::refusal::{Quiet, Refusals};
 use crate::shutdown::Stop;
+use crate::socket::{Spare, accept, is_exhaustion};
 
 /// Accepts clients and runs `handler` for each as a task on `executor`, until `stop`.
 ///
@@ -285,7 +283,7 @@ where
     H: Fn(Rc<Connection>) -> F + 'static,
     F: Future<Output = Reason> + 'static,
 {
-    let mut spare = Spare::new(&socket);
+    let mut spare = Spare::new(socket.get_ref());
     let mut failures = 0;
     loop {
         for _ in 0..TURN {
@@ -316,46 +314,5 @@ where
             }
         }
         yield_now().await;
-    }
-}
-
-fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    #[cfg(not(target_vendor = "apple"))]
-    let (socket, peer) = {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        rustix::net::acceptfrom_with(listener, flags)?
-    };
-    #[cfg(target_vendor = "apple")]
-    let (socket, peer) = {
-        let (socket, peer) = rustix::net::acceptfrom(listener)?;
-        rustix::io::ioctl_fionbio(&socket, true)?;
-        (socket, peer)
-    };
-    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-    let peer = peer.ok_or_else(|| io::Error::from(ErrorKind::ConnectionAborted))?;
-    Ok((TcpStream::from(socket), canonical(peer)))
-}
-
-/// True when descriptors or memory have run out.
-pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
-    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
-}
-
-/// A descriptor kept to be given up for one refusal when there are none left: otherwise the
-/// client at the head of the queue would wait unanswered, and its readiness would spin.
-struct Spare(Option<OwnedFd>);
-
-impl Spare {
-    fn new(socket: &Async<TcpListener>) -> Spare {
-        Spare(rustix::io::fcntl_dupfd_cloexec(socket, 0).ok())
-    }
-
-    fn accept(&mut self, listener: &TcpListener, refuse: impl FnOnce(TcpStream)) {
-        self.0 = None;
-        if let Ok((stream, _)) = accept(listener) {
-            refuse(stream);
-        }
-        self.0 = rustix::io::fcntl_dupfd_cloexec(listener, 0).ok();
     }
 }

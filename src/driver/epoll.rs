@@ -155,9 +155,9 @@ impl Driver {
 /// As the system counts, in whole milliseconds; rounded up, so that a timer is due when it wakes.
 fn to_milliseconds(duration: Duration) -> Timespec {
     let milliseconds = duration.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as u64;
-    let rounded = Duration::from_millis(milliseconds);
-    let (tv_sec, tv_nsec) = (rounded.as_secs() as i64, i64::from(rounded.subsec_nanos()));
-    Timespec { tv_sec, tv_nsec }
+    let (seconds, nanoseconds) = (milliseconds / 1000, milliseconds % 1000 * 1_000_000);
+    // The width of both differs from one system to the other.
+    Timespec { tv_sec: seconds as _, tv_nsec: nanoseconds as _ }
 }
 
 /// While it lives, somebody takes the driver through its turns.

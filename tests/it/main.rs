@@ -1,4 +1,7 @@
 //! The servers as a user meets them: the real binaries over real TCP, one file a subject.
+//! They look into /proc, and at clients as Linux has them.
+
+#![cfg(target_os = "linux")]
 
 mod chat;
 mod cli;

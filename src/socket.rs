@@ -1,0 +1,120 @@
+//! The system calls that make a socket to accept on, and accept from it.
+//!
+//! Options are set on the listening socket once, never on a connection, which inherits them: a
+//! set of six costs six system calls.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+#[cfg(not(target_vendor = "apple"))]
+use rustix::net::SocketFlags;
+use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
+
+use crate::limits::{BACKLOG, Limits};
+
+/// A non-blocking socket that listens on `address`; `[::]` for IPv6 alone if an IPv4 socket is
+/// to have the same port.
+pub(crate) fn listen(
+    address: SocketAddr,
+    beside_ipv4: bool,
+    limits: &Limits,
+) -> io::Result<TcpListener> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = open(family)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, beside_ipv4)?;
+    }
+    sockopt::set_socket_send_buffer_size(&socket, limits.send_buffer)?;
+    // A telnet synch sends its data mark urgent; out of line it would be missing from its command.
+    sockopt::set_socket_oobinline(&socket, true)?;
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    set_dead(&socket, limits.dead)?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// A non-blocking connection, and the address a person knows its peer by: IPv4 where it was
+/// mapped into IPv6.
+pub(crate) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    #[cfg(not(target_vendor = "apple"))]
+    let (socket, peer) = rustix::net::acceptfrom_with(listener, FLAGS)?;
+    #[cfg(target_vendor = "apple")]
+    let (socket, peer) = rustix::net::acceptfrom(listener).and_then(|(socket, peer)| {
+        set_flags(&socket)?;
+        Ok((socket, peer))
+    })?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    let peer = peer.ok_or_else(|| io::Error::from(ErrorKind::ConnectionAborted))?;
+    Ok((TcpStream::from(socket), SocketAddr::new(peer.ip().to_canonical(), peer.port())))
+}
+
+/// True when descriptors or memory have run out.
+pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
+}
+
+/// A descriptor kept to be given up for one refusal when there are none left: otherwise the
+/// client at the head of the queue would wait unanswered, and its readiness would spin.
+pub(crate) struct Spare(Option<OwnedFd>);
+
+impl Spare {
+    pub(crate) fn new(listener: &TcpListener) -> Spare {
+        Spare(rustix::io::fcntl_dupfd_cloexec(listener, 0).ok())
+    }
+
+    pub(crate) fn accept(&mut self, listener: &TcpListener, refuse: impl FnOnce(TcpStream)) {
+        self.0 = None;
+        if let Ok((stream, _)) = accept(listener) {
+            refuse(stream);
+        }
+        *self = Spare::new(listener);
+    }
+}
+
+#[cfg(not(target_vendor = "apple"))]
+const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
+
+#[cfg(not(target_vendor = "apple"))]
+fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+    rustix::net::socket_with(family, SocketType::STREAM, FLAGS, Some(ipproto::TCP))
+}
+
+#[cfg(target_vendor = "apple")]
+fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+    let socket = rustix::net::socket(family, SocketType::STREAM, Some(ipproto::TCP))?;
+    set_flags(&socket)?;
+    Ok(socket)
+}
+
+/// Apple's socket(2) and accept(2) take no flags.
+#[cfg(target_vendor = "apple")]
+fn set_flags(socket: &OwnedFd) -> rustix::io::Result<()> {
+    rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(socket, true)
+}
+
+/// Probes start after half of `dead` and come every eighth of it. The kernel looks at
+/// TCP_USER_TIMEOUT when a probe is due, so it stands half a second short: the probe at `dead`
+/// must find it over. Other Unixes count their own number of probes, and OpenBSD has one pace
+/// for all sockets.
+fn set_dead(socket: &OwnedFd, dead: Duration) -> io::Result<()> {
+    sockopt::set_socket_keepalive(socket, true)?;
+    #[cfg(not(target_os = "openbsd"))]
+    {
+        let second = Duration::from_secs(1);
+        sockopt::set_tcp_keepidle(socket, (dead / 2).max(second))?;
+        sockopt::set_tcp_keepintvl(socket, (dead / 8).max(second))?;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let timeout = dead.saturating_sub(Duration::from_millis(500)).as_millis();
+        sockopt::set_tcp_user_timeout(socket, u32::try_from(timeout).unwrap_or(u32::MAX))?;
+    }
+    Ok(())
+}
