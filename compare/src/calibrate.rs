@@ -12,6 +12,7 @@ use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::net::SendFlags;
 
 use crate::Result;
+use crate::cores::distance;
 use crate::machine::{Machine, pin};
 use crate::stats::spread;
 
@@ -44,6 +45,7 @@ pub(crate) fn prices(machine: &Machine) -> Result<Prices> {
     prices.insert("wake-up by eventfd".into(), wake_up(machine, eventfd_pair()?)?);
     prices.insert("wake-up by pipe".into(), wake_up(machine, pipe_pair()?)?);
     pin(machine.generator)?;
+    prices.insert("cache line over and back".into(), distance(machine)?);
     Ok(prices)
 }
 

@@ -7,6 +7,7 @@
 
 mod calibrate;
 mod conform;
+mod cores;
 mod crowd;
 mod facts;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::calibrate;
 use crate::conform;
+use crate::cores::{self, Cores};
 use crate::facts;
 use crate::load::{self, Job};
 use crate::machine::Machine;
@@ -30,6 +31,9 @@ const OTHER_DESCRIPTORS: u64 = 64;
 
 /// Time a generator has beside its window.
 const GENERATOR: Duration = Duration::from_secs(50);
+
+/// Time for runs that do not count since the cores were apart, by that of the others.
+const PATIENCE: f64 = 0.5;
 
 /// A peer that failed a workload so often is not asked again.
 const FAILURES: usize = 2;
@@ -230,6 +234,8 @@ fn work(
     tool: Option<Tool>,
 ) -> Result<(Vec<Sample>, Vec<Trace>)> {
     let guesses = tasks.iter().map(|task| guess(&task.workload, options.extent));
+    let patience = guesses.clone().sum::<f64>() * PATIENCE;
+    let mut cores = Cores::new(machine, Duration::from_secs_f64(patience))?;
     let mut progress = Progress::new(guesses);
     let (mut samples, mut traces) = (Vec::new(), Vec::new());
     let mut failures: HashMap<(&str, &str), usize> = HashMap::new();
@@ -242,8 +248,12 @@ fn work(
         if *failures >= FAILURES {
             continue;
         }
-        let outcome = one(options, machine, task, tool.filter(|_| *traced))
-            .unwrap_or_else(|error| Outcome::invalid(error.to_string()));
+        let run = || {
+            one(options, machine, task, tool.filter(|_| *traced))
+                .unwrap_or_else(|error| Outcome::invalid(error.to_string()))
+        };
+        let alone = *traced || matches!(workload.load, Load::Idle { .. } | Load::Start);
+        let outcome = if alone { run() } else { cores.together(run)? };
         if let Some(fault) = &outcome.fault {
             eprintln!("            {fault}");
             *failures += 1;
@@ -255,6 +265,7 @@ fn work(
             samples.push(Sample { workload, peer, round: *round, outcome });
         }
     }
+    cores::mark(&mut samples);
     Ok((samples, traces))
 }
 

@@ -155,7 +155,7 @@ pub(super) fn is_ranked(sample: &Sample, key: &str) -> bool {
         Bound::Both => key != CPU.key,
         Bound::Server | Bound::Neither => false,
     };
-    !limited && undelivered.unwrap_or(0.0) < FROZEN
+    !limited && !sample.outcome.apart && undelivered.unwrap_or(0.0) < FROZEN
 }
 
 /// Pair by pair: runs of the same round that may both be ranked.
@@ -192,11 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_client_bound_run_is_not_ranked() {
-        let mut results = made_up::results();
-        let theirs = results.samples.iter_mut().filter(|sample| sample.peer == "threads");
-        theirs.for_each(|sample| sample.outcome.bound = Bound::Client);
-        let workload = workload::find("chat-1000").expect("it is there");
-        assert!(compare(&results, &workload, "threads", &CPU).is_none());
+    fn a_run_bound_by_the_client_or_on_cores_apart_is_not_ranked() {
+        let spoils: [fn(&mut Sample); 2] =
+            [|run| run.outcome.bound = Bound::Client, |run| run.outcome.apart = true];
+        for spoil in spoils {
+            let mut results = made_up::results();
+            results.samples.iter_mut().filter(|run| run.peer == "threads").for_each(spoil);
+            let workload = workload::find("chat-1000").expect("it is there");
+            assert!(compare(&results, &workload, "threads", &CPU).is_none());
+        }
     }
 }

@@ -25,6 +25,14 @@ pub(crate) fn head(results: &Results) -> String {
         Extent::Usual => ("the usual extent", ""),
         Extent::Full => ("`--full`", ""),
     };
+    let apart = results.samples.iter().filter(|run| run.outcome.apart).count();
+    let apart = match apart {
+        0 => String::new(),
+        n => format!(
+            " Nor are {n} of {} runs during which the machine's host had moved the two cores apart.",
+            results.samples.len()
+        ),
+    };
     let virtual_machine = if card.virtual_machine { ", a virtual machine" } else { "" };
     let cores = if card.server_core == card.generator_core {
         "**One core only: server and generator share it, and nothing here compares.**".to_owned()
@@ -38,7 +46,7 @@ pub(crate) fn head(results: &Results) -> String {
          Measured with {extent} in {:.0} minutes, order shuffled with seed {}.{mark} Medians with \
          least and most; × is theirs by ours, round by round; ≈ means within the band in which \
          ours differs from itself (twice the median distance of the A/A runs). Runs that the generator limited are not \
-         ranked. Take the ratios, not the figures: they are this machine's.\n",
+         ranked.{apart} Take the ratios, not the figures: they are this machine's.\n",
         card.cpu,
         card.cores,
         card.memory_mib,
@@ -182,7 +190,10 @@ fn bound(results: &Results, workload: &str, peer: &str) -> String {
         n if n == runs.len() => name.to_owned(),
         n => format!("{n} {name}"),
     });
-    told.collect::<Vec<_>>().join(", ")
+    let mut told: Vec<String> = told.collect();
+    let apart = results.runs(workload, peer).filter(|run| run.outcome.apart).count();
+    told.extend((apart > 0).then(|| format!("{apart} apart")));
+    told.join(", ")
 }
 
 /// What stands in the summary: a ratio, where there is one.
