@@ -117,7 +117,7 @@ pub(crate) fn help() -> String {
          compare smoke             the whole chain once, small, for CI\n\n\
          Options:\n\
          \x20 --quick             3 rounds, short\n\
-         \x20 --full              all workloads, longer (40 minutes)\n\
+         \x20 --full              all workloads, longer (an hour)\n\
          \x20 --only NAMES        workloads, separated by commas\n\
          \x20 --peers NAMES       peers, separated by commas; ours runs always\n\
          \x20 --rounds N          rounds of every workload\n\

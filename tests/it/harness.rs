@@ -3,6 +3,7 @@
 
 mod client;
 mod server;
+mod waits;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -23,6 +24,7 @@ use smol_servers::shutdown::{self, Trigger};
 
 pub(crate) use client::{Client, speaks};
 pub(crate) use server::{Server, binary, in_shell, numbers};
+pub(crate) use waits::Waits;
 
 /// Time after which something awaited counts as missing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

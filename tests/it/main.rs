@@ -18,3 +18,4 @@ mod stderr;
 mod telnet;
 mod terminal;
 mod time;
+mod vanish;
