@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use futures_lite::future::{or, yield_now};
 use smol::LocalExecutor;
 
 use crate::cli::{self, Command, Options, Own, Program};
@@ -25,6 +26,9 @@ pub type Executor = Rc<LocalExecutor<'static>>;
 
 /// Exit code for a wrong option.
 const USAGE: u8 = 2;
+
+/// Tasks that run between two looks at the sockets, at most.
+const TASKS: u32 = 200;
 
 /// Runs a program: reads its options, binds, and serves with the handler that `handler` makes
 /// of its own ones until a signal. A wrong option is exit code 2; a handler that cannot be made,
@@ -63,10 +67,26 @@ where
         Ok(listener) => listener,
         Err(error) => return fail(program, &error),
     };
-    match block_on(executor.run(serve(program, &executor, &options, listener, handler))) {
+    match block_on(run_beside(&executor, serve(program, &executor, &options, listener, handler))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(program, &cannot_start(&error)),
     }
+}
+
+/// As [`LocalExecutor::run`], which has a second queue for each thread that runs tasks: on one
+/// thread all pass through both, a tenth of the user time of a line to 1,000.
+async fn run_beside<T>(executor: &Executor, future: impl Future<Output = T>) -> T {
+    let tasks = async {
+        loop {
+            for _ in 0..TASKS {
+                if !executor.try_tick() {
+                    executor.tick().await;
+                }
+            }
+            yield_now().await;
+        }
+    };
+    or(future, tasks).await
 }
 
 fn cannot_start(error: &io::Error) -> String {
