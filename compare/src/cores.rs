@@ -55,7 +55,7 @@ impl Cores {
             let distance = before.max(self.look()?);
             outcome.set(DISTANCE, distance);
             tried += 1;
-            let good = outcome.fault.is_some() || distance < self.least * APART;
+            let good = outcome.fault.is_some() || !is_apart(distance, self.least);
             if good || tried == TRIES || self.patience.is_zero() {
                 return Ok(outcome);
             }
@@ -66,7 +66,7 @@ impl Cores {
     fn wait(&mut self) -> Result<f64> {
         let started = Instant::now();
         let mut distance = self.look()?;
-        while distance >= self.least * APART && started.elapsed() < self.patience {
+        while is_apart(distance, self.least) && started.elapsed() < self.patience {
             std::thread::sleep(PAUSE);
             distance = self.look()?;
         }
@@ -89,8 +89,13 @@ pub(crate) fn mark(samples: &mut [Sample]) {
     let of = |sample: &Sample| sample.outcome.metrics.get(DISTANCE).copied();
     let least = samples.iter().filter_map(of).fold(f64::INFINITY, f64::min);
     for sample in samples {
-        sample.outcome.apart = of(sample).is_some_and(|distance| distance >= least * APART);
+        sample.outcome.apart = of(sample).is_some_and(|distance| is_apart(distance, least));
     }
+}
+
+/// Never where the two are one core, and both distances 0.
+fn is_apart(distance: f64, least: f64) -> bool {
+    distance > least * APART
 }
 
 /// Nanoseconds that a cache line takes from the generator's core to the server's and back; 0
@@ -140,13 +145,14 @@ mod tests {
     fn runs_whose_cores_were_apart_are_marked() {
         let mut samples = made_up::results().samples;
         samples.truncate(4);
-        for (sample, distance) in samples.iter_mut().zip([95.0, 140.0, 380.0, 540.0]) {
-            sample.outcome.set(DISTANCE, distance);
-        }
-        mark(&mut samples);
-        assert_eq!(
-            samples.iter().map(|sample| sample.outcome.apart).collect::<Vec<_>>(),
-            [false, false, true, true]
-        );
+        let mut marked = |distances: [f64; 4]| -> Vec<bool> {
+            for (sample, distance) in samples.iter_mut().zip(distances) {
+                sample.outcome.set(DISTANCE, distance);
+            }
+            mark(&mut samples);
+            samples.iter().map(|sample| sample.outcome.apart).collect()
+        };
+        assert_eq!(marked([95.0, 140.0, 380.0, 540.0]), [false, false, true, true]);
+        assert_eq!(marked([0.0; 4]), [false; 4]);
     }
 }
