@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Server, Waits, eventually, speaks};
+use crate::harness::{Client, Server, eventually, speaks};
 
 /// In which a line reaches everyone, whatever a hanging client does.
 const PROMPT: Duration = Duration::from_millis(100);
@@ -187,17 +187,16 @@ fn one_stalled_reader_among_200_costs_nobody_a_line_or_100_ms() {
     let mut speaker = server.guest(&mut []);
     let mut others: Vec<Client> = (0..198).map(|_| server.guest(&mut [])).collect();
     let padding = "x".repeat(900);
-    let mut waits = Waits::within(PROMPT);
     for round in 0..100 {
         let line = format!("{round} {padding}");
         let sent = Instant::now();
         speaker.send(line.clone() + "\r\n");
         for other in &mut others {
             other.expect_said(format_args!("<guest2> {line}"));
+            let took = sent.elapsed();
+            assert!(took < PROMPT, "line {round} took {took:?}");
         }
-        waits.add(sent.elapsed());
     }
-    waits.check();
     assert!(stalled.unsent() > 0, "it reads nothing, but the server waits for it no more");
 }
 
@@ -322,13 +321,12 @@ fn one_who_floods_the_chat_keeps_nobody_waiting_at_the_door() {
     let lines = "flood\r\n".repeat(10_000);
     std::thread::spawn(move || while writer.write_all(lines.as_bytes()).is_ok() {});
     eventually("flooded", || server.figures()["lines_in"] > 10_000);
-    let mut waits = Waits::within(PROMPT);
     while server.figures()["lines_in"] < 200_000 {
         let came = Instant::now();
         let _guest = server.guest(&mut []);
-        waits.add(came.elapsed());
+        let took = came.elapsed();
+        assert!(took < PROMPT, "{took:?}");
     }
-    waits.check();
     flooder.socket().shutdown(Shutdown::Both).expect("connected");
 }
 

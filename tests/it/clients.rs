@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::harness::{PATIENCE, Server, is_missing, pseudo_terminal};
+use crate::harness::{PATIENCE, Server, eventually, is_missing, pseudo_terminal, stat};
 
 #[test]
 fn telnet_nc_and_putty_talk_to_each_other() {
@@ -196,19 +196,8 @@ impl Terminal {
     /// ^C that comes between its write and its next poll.
     #[track_caller]
     fn types(&mut self, keys: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.waits() {
-            assert!(Instant::now() < deadline, "the client is at work all the time");
-            std::thread::yield_now();
-        }
+        eventually("waiting for a key", || stat(&self.child, 0) == "S");
         self.master().write_all(keys.as_bytes()).expect("the terminal takes keys");
-    }
-
-    /// Whether the client sleeps in a system call (state S of proc(5)).
-    fn waits(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-        let stat = stat.expect("the client runs");
-        stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('S'))
     }
 
     fn master(&self) -> File {

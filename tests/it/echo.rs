@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Server, Waits, eventually};
+use crate::harness::{Client, Server, eventually};
 
 #[test]
 fn every_byte_comes_back_telnet_commands_too() {
@@ -91,6 +91,7 @@ fn one_who_reads_slowly_is_not_cut() {
     }
 }
 
+/// The figure is 95 % of the round trips: single ones may meet a busy machine.
 #[test]
 fn one_at_full_speed_does_not_raise_a_round_trip_above_10_ms() {
     let server = Server::start("echo", &[]);
@@ -106,12 +107,18 @@ fn one_at_full_speed_does_not_raise_a_round_trip_above_10_ms() {
 
     let before = server.figures()["bytes_out"];
     let mut client = server.client();
-    let mut waits = Waits::within(Duration::from_millis(10));
+    let (mut all, mut slow) = (0, 0);
     eventually("met by the other one", || {
-        ping(&mut client, &mut waits);
+        for _ in 0..200 {
+            let sent = Instant::now();
+            client.send("ping");
+            client.expect_bytes(b"ping");
+            all += 1;
+            slow += u32::from(sent.elapsed() > Duration::from_millis(10));
+        }
         server.figures()["bytes_out"] - before > 1 << 20
     });
-    waits.check();
+    assert!(slow <= all / 20, "{slow} of {all} round trips took more than 10 ms");
     firehose.socket().shutdown(Shutdown::Both).expect("connected");
 }
 
@@ -125,18 +132,12 @@ fn five_hundred_who_never_read_cost_another_nothing() {
     }
     eventually("stuck", || server.clients_behind() == 500);
     let mut client = server.client();
-    let mut waits = Waits::within(Duration::from_millis(100));
-    ping(&mut client, &mut waits);
-    waits.check();
-}
-
-#[track_caller]
-fn ping(client: &mut Client, waits: &mut Waits) {
     for _ in 0..200 {
         let sent = Instant::now();
         client.send("ping");
         client.expect_bytes(b"ping");
-        waits.add(sent.elapsed());
+        let took = sent.elapsed();
+        assert!(took < Duration::from_millis(100), "{took:?}");
     }
 }
 

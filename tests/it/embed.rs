@@ -269,7 +269,7 @@ fn a_host_may_drop_a_crowded_chat_and_its_executor() {
     assert!(room.is_empty());
 }
 
-#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[cfg(not(feature = "smol-reactor"))]
 #[test]
 fn a_host_drives_a_server_from_another_reactor() {
     use std::os::fd::AsFd;
@@ -313,7 +313,7 @@ fn a_host_drives_a_server_from_another_reactor() {
     session.join().expect("the client was served");
 }
 
-#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[cfg(not(feature = "smol-reactor"))]
 #[test]
 fn what_a_host_says_between_two_turns_makes_the_descriptor_readable() {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -354,7 +354,7 @@ fn what_a_host_says_between_two_turns_makes_the_descriptor_readable() {
     session.join().expect("the client heard both");
 }
 
-#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[cfg(not(feature = "smol-reactor"))]
 #[test]
 fn a_server_that_nobody_would_drive_says_so() {
     let (listener, _) = listen(&Limits::default());

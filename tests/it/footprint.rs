@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::harness::{Server, eventually};
 
 /// smol's reactor keeps a helper thread; our own driver none.
-const SMOL_REACTOR: bool = cfg!(any(feature = "smol-reactor", not(target_os = "linux")));
+const SMOL_REACTOR: bool = cfg!(feature = "smol-reactor");
 
 #[test]
 fn a_server_is_one_thread() {
@@ -28,7 +28,7 @@ fn a_server_is_one_thread() {
 }
 
 /// As with RLIMIT_NPROC or TasksMax in a small host; root is above such limits.
-#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[cfg(not(feature = "smol-reactor"))]
 #[test]
 fn a_server_runs_where_no_thread_may_be_started() {
     use std::os::unix::process::CommandExt;

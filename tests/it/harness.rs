@@ -3,7 +3,6 @@
 
 mod client;
 mod server;
-mod waits;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -23,8 +22,7 @@ use smol_servers::program::Executor;
 use smol_servers::shutdown::{self, Trigger};
 
 pub(crate) use client::{Client, speaks};
-pub(crate) use server::{Server, binary, in_shell, numbers};
-pub(crate) use waits::Waits;
+pub(crate) use server::{Server, binary, in_shell, numbers, stat};
 
 /// Time after which something awaited counts as missing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

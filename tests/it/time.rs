@@ -10,13 +10,10 @@ use smol_servers::limits::Limits;
 use smol_servers::program::Executor;
 use smol_servers::time::{self, Clock};
 
-use crate::harness::{Client, Server, Waits, binary, eventually, serve_during};
+use crate::harness::{Client, Server, binary, eventually, serve_during};
 
 /// Lines of nearly the most there may be, so that what the kernel holds for a client is a few.
 const LONG: usize = 3900;
-
-/// Time in which a line that is due has come.
-const PROMPT: Duration = Duration::from_millis(300);
 
 #[test]
 fn the_first_line_comes_at_once() {
@@ -64,19 +61,20 @@ fn every_other_second_is_every_even_one() {
     assert_eq!(client.seconds(), first + 2);
 }
 
+/// Most, not all: single ones may meet a busy machine.
 #[test]
 fn lines_come_just_after_the_second_they_show() {
     let server = Server::start("time", &["--format", "%s"]);
     let mut client = server.client();
     let _the_moment_of_connecting = client.line();
-    let mut waits = Waits::within(PROMPT);
+    let mut late = 0;
     for _ in 0..4 {
         let shown = Duration::from_secs(client.seconds());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a later time");
         assert!(now >= shown, "{shown:?} shown at {now:?}");
-        waits.add(now - shown);
+        late += u32::from(now - shown > Duration::from_millis(300));
     }
-    waits.check();
+    assert!(late <= 1, "{late} of 4 lines were late");
 }
 
 #[test]
@@ -93,20 +91,19 @@ fn five_hundred_read_each_second_at_its_time_while_one_is_stuck() {
     }
     let mut unsent = 0;
     let mut rounds_stuck = 0;
-    let mut waits = Waits::within(PROMPT);
     while rounds_stuck < 3 {
         let second = clients[0].seconds();
         let came = Instant::now();
         for client in &mut clients[1..] {
             assert_eq!(client.seconds(), second);
         }
-        waits.add(came.elapsed());
+        let took = came.elapsed();
+        assert!(took < Duration::from_millis(300), "the last of all read it {took:?} later");
         assert_eq!(second, last + 1);
         last = second;
         rounds_stuck = if stuck.unsent() == unsent { rounds_stuck + 1 } else { 0 };
         unsent = stuck.unsent();
     }
-    waits.check();
     assert!(unsent > 0);
 }
 
@@ -136,9 +133,10 @@ fn one_who_was_stuck_and_reads_on_skips_to_the_current_time() {
             old += 1;
         }
         assert!((1..30).contains(&old), "{old} old lines, where the kernel holds a few");
-        let mut waits = Waits::within(Duration::from_millis(500));
-        (0..20).for_each(|_| waits.add(stuck.age()));
-        waits.check();
+        for _ in 0..10 {
+            let age = stuck.age();
+            assert!(age < Duration::from_millis(500), "a line {age:?} old");
+        }
     });
 }
 

@@ -110,7 +110,7 @@ impl Server {
     /// Stops the process, so that what comes next comes all at once when it [goes on](Self::go_on).
     pub(crate) fn hold(&self) {
         self.signal(Signal::STOP);
-        eventually("stopping", || self.stat(0) == "T");
+        eventually("stopping", || stat(&self.child, 0) == "T");
     }
 
     pub(crate) fn go_on(&self) {
@@ -185,7 +185,7 @@ impl Server {
     /// Processor time it has used.
     pub(crate) fn cpu(&self) -> Duration {
         // utime and stime, in USER_HZ, which is 100 on every architecture that runs this.
-        let ticks = |field| self.stat(field).parse::<u64>().expect("a number of ticks");
+        let ticks = |field| stat(&self.child, field).parse::<u64>().expect("a number of ticks");
         Duration::from_millis(10 * (ticks(11) + ticks(12)))
     }
 
@@ -195,14 +195,6 @@ impl Server {
             Path::new(&format!("/proc/{}/fd/{number}", self.child.id())).is_symlink()
         };
         (0..).find(|number| !open(number)).expect("a number")
-    }
-
-    /// A field of /proc/PID/stat, counted from the state behind the command.
-    fn stat(&self, field: usize) -> String {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-        let stat = stat.expect("a running process");
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        fields.split_whitespace().nth(field).expect("a field").to_owned()
     }
 
     /// A field of /proc/PID/status, such as VmRSS, in the unit it stands there (KiB).
@@ -268,4 +260,12 @@ fn follow(stderr: impl Read + Send + 'static) -> mpsc::Receiver<String> {
         }
     });
     receiver
+}
+
+/// A field of /proc/PID/stat, counted from the state behind the command.
+pub(crate) fn stat(process: &Child, field: usize) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id()));
+    let stat = stat.expect("a running process");
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    fields.split_whitespace().nth(field).expect("a field").to_owned()
 }
