@@ -1,16 +1,19 @@
 //! What the chat server does with a connection: a line from one goes to all others.
 
+mod calendar;
 mod guest;
 mod names;
 mod options;
+mod question;
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use names::{NAME_BYTES, WELCOME_NAMES};
+pub use names::{NAME_CHARACTERS, WELCOME_NAMES};
 pub use options::{MOTD_BYTES, Options};
 
 use crate::connection::Connection;
@@ -20,9 +23,11 @@ use crate::limits::GOODBYE;
 use crate::pace::Pace;
 use crate::presence::Presence;
 use crate::room::{LOG_BYTES, Room};
-pub use guest::ASK;
+use calendar::Calendar;
 use guest::Guest;
 use names::Names;
+pub use question::NAME_TIMEOUT;
+use question::Newcomer;
 
 /// Lines of the past a newcomer reads, by default.
 pub const HISTORY: usize = 20;
@@ -36,7 +41,7 @@ pub struct Config {
     pub history: usize,
     /// What a newcomer reads after its welcome, as it is: lines that end in CR LF.
     pub motd: Option<Rc<[u8]>>,
-    /// Lines that people say begin with HH:MM in this zone.
+    /// Lines begin with HH:MM in this zone, and the past is told by days.
     pub timestamps: Option<TimeZone>,
     /// Newcomers are asked for a name.
     pub ask_names: bool,
@@ -62,6 +67,8 @@ impl Default for Config {
 pub struct Chat {
     config: Config,
     room: Room,
+    /// Where lines are stamped.
+    calendar: Option<RefCell<Calendar>>,
     names: RefCell<Names>,
     presence: RefCell<Presence>,
 }
@@ -76,7 +83,8 @@ impl Chat {
     /// An empty chat.
     pub fn new(config: Config) -> Chat {
         let room = Room::new(config.log_bytes);
-        Chat { config, room, names: RefCell::default(), presence: RefCell::default() }
+        let calendar = config.timestamps.clone().map(|zone| RefCell::new(Calendar::new(zone)));
+        Chat { config, room, calendar, names: RefCell::default(), presence: RefCell::default() }
     }
 
     /// The room, for a host that speaks or listens: what it publishes must be clean, see
@@ -84,6 +92,12 @@ impl Chat {
     /// that newcomers read; what [`Room::publish`] says for it is not.
     pub fn room(&self) -> &Room {
         &self.room
+    }
+
+    /// What stands in front of a line now.
+    fn stamp(&self) -> String {
+        let calendar = self.calendar.as_ref();
+        calendar.map(|it| it.borrow().stamp(Timestamp::now())).unwrap_or_default()
     }
 }
 
@@ -94,12 +108,15 @@ pub fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> impl Future<Output 
     // A block and not an `async fn`, and what is soon over in a box: every idle client holds
     // this future.
     async move {
-        let name = match Box::pin(guest::name(&chat, &connection, &mut input)).await {
-            Ok(name) => name,
+        let newcomer = Box::pin(question::newcomer(&chat, &connection, &mut input)).await;
+        let (guest, said) = match newcomer {
+            Ok(Newcomer { name, said }) => {
+                (Guest::enter(chat, connection.clone(), name.into()), said)
+            }
             Err(reason) => return reason,
         };
-        let guest = Guest::enter(chat, connection.clone(), name);
         let writer = connection.spawn(guest.writer());
+        said.into_iter().for_each(|said| guest.say_at_once(said, &input));
         let (Ok(reason) | Err(reason)) = guest.listen(&mut input).await;
         guest.leave(reason);
         connection.part(reason, writer).await

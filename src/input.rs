@@ -93,6 +93,11 @@ impl Input {
         self.telnet.line()
     }
 
+    /// Whether the client has sent a telnet command.
+    pub fn is_telnet(&self) -> bool {
+        self.telnet.is_telnet()
+    }
+
     /// The line begun and not ended.
     pub fn unfinished(&self) -> &[u8] {
         self.telnet.unfinished()

@@ -42,7 +42,7 @@ pub const LINE_BYTES: usize = 4096;
 /// line that is partly taken.
 pub const TOLD_BYTES: usize = 4096;
 
-/// Lines that [`Room::look_back`] can go back, at most.
+/// Lines of the past that a newcomer can read, at most.
 pub const LOOK_BACK: usize = 1000;
 
 /// A room; clones are the same room.
@@ -106,15 +106,25 @@ impl Room {
         self.member(&mut state, slot)
     }
 
-    /// A reader of the past: of the last lines, `lines` that members published, oldest first,
-    /// and nothing published from now on. Also how many there are. It is no member: nobody is
-    /// told of it, and what the log drops before it is read is skipped.
-    pub fn look_back(&self, lines: usize) -> (Member, usize) {
-        let mut state = self.0.borrow_mut();
-        let (first, end) = (state.log.first(), state.log.next());
-        let kept = state.spoken.iter().rev().take(lines).take_while(|number| **number >= first);
-        let (found, start) = kept.fold((0, end), |(found, _), number| (found + 1, *number));
-        (self.member(&mut state, Slot::of_the_past(start, end)), found)
+    /// Numbers of the last lines that members published, at most `lines`, oldest first, as far as
+    /// the log still has them.
+    pub(crate) fn spoken(&self, lines: usize) -> Vec<u64> {
+        let state = self.0.borrow();
+        let kept = state.spoken.partition_point(|number| *number < state.log.first());
+        let start = state.spoken.len().saturating_sub(lines).max(kept);
+        state.spoken.range(start..).copied().collect()
+    }
+
+    /// Number of the next line.
+    pub(crate) fn next(&self) -> u64 {
+        self.0.borrow().log.next()
+    }
+
+    /// A reader of these lines and none after them; of what the log drops before it comes to them
+    /// it is told how many it missed. It is no member: nobody is told of it. `lines` is what
+    /// [`spoken`](Self::spoken) gave, or a part of it.
+    pub(crate) fn read_back(&self, lines: &[u64]) -> Member {
+        self.member(&mut self.0.borrow_mut(), Slot::of_the_past(lines))
     }
 
     /// Members that have not left.

@@ -1,18 +1,20 @@
 //! A telnet client's bytes, turned into lines and the few commands that matter (RFC 854). No I/O.
 //!
-//! It serves clients that speak no telnet just as well: PuTTY raw, nc, ncat. We never start a
-//! negotiation, so every client stays in the line mode it starts in, and refuse every option
-//! that is offered. Any input may be split at any byte.
+//! It serves clients that speak no telnet just as well: PuTTY raw, nc, ncat. Nothing is negotiated
+//! before the client has sent a telnet command, and then one option: it is asked for BINARY
+//! (RFC 856), since the telnet of inetutils takes bytes of UTF-8 characters for control keys until
+//! then. Every other option is refused, so every client stays in the line mode it starts in. Any
+//! input may be split at any byte.
 
 use std::ops::ControlFlow;
 
-use crate::text::character_start;
+use crate::text::{character_start, continues_character};
 
 /// Bytes of a line without its end, at most; a longer one is split at a character.
 pub const LINE_BYTES: usize = 1000;
 
-/// Answers to telnet commands a connection has for free; each finished line earns one more.
-/// Two polite peers would otherwise talk for ever (RFC 1143), and a flood of requests would be
+/// Answers to telnet commands a connection has for free; each finished line earns one more, and so
+/// does each byte that was sent as a command. Two polite peers would otherwise talk for ever (RFC 1143), and a flood of requests would be
 /// answered by a flood.
 pub const REPLIES: u8 = 40;
 
@@ -22,7 +24,8 @@ pub enum Event {
     /// It finished a line, or went over [`LINE_BYTES`]: [`Telnet::line`] has the bytes, as typed
     /// and not cleaned.
     Line,
-    /// It asked for an option or a timing mark: send these three bytes.
+    /// It spoke telnet for the first time, or asked for an option or a timing mark: send these
+    /// three bytes.
     Reply([u8; 3]),
     /// It asks whether anybody is there: something visible is due (RFC 854, AYT).
     AreYouThere,
@@ -45,15 +48,20 @@ const SB: u8 = 250;
 const ERASE_LINE: u8 = 248;
 const ERASE_CHARACTER: u8 = 247;
 const ARE_YOU_THERE: u8 = 246;
+const ABORT_OUTPUT: u8 = 245;
 const INTERRUPT_PROCESS: u8 = 244;
+const BREAK: u8 = 243;
 const SE: u8 = 240;
+const SUSPEND: u8 = 237;
 const END_OF_FILE: u8 = 236;
 const TIMING_MARK: u8 = 6;
+const BINARY: u8 = 0;
 
 /// The machine: feed it with [`next`](Self::next).
 #[derive(Debug)]
 pub struct Telnet {
     state: State,
+    binary: Binary,
     /// A CR ended the last line: an LF or NUL that follows belongs to it.
     after_cr: bool,
     /// Replies that may still be given.
@@ -61,6 +69,19 @@ pub struct Telnet {
     line: Vec<u8>,
     /// Bytes at the start of `line` that were handed out already; at most [`LINE_BYTES`].
     taken: u16,
+}
+
+/// Whether the client sends its bytes as they are typed (RFC 856).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Binary {
+    /// The client has sent no telnet command, and may be one that would show ours to a person.
+    Unasked,
+    /// It has: the question is the next event.
+    Due,
+    Asked,
+    /// It said WONT: a WILL that follows is its own wish, and wants an answer.
+    Refused,
+    Agreed,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +96,14 @@ enum State {
 
 impl Default for Telnet {
     fn default() -> Self {
-        Telnet { state: State::Data, after_cr: false, credit: REPLIES, line: Vec::new(), taken: 0 }
+        Telnet {
+            state: State::Data,
+            binary: Binary::Unasked,
+            after_cr: false,
+            credit: REPLIES,
+            line: Vec::new(),
+            taken: 0,
+        }
     }
 }
 
@@ -84,13 +112,18 @@ impl Telnet {
     pub fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
         self.line.drain(..usize::from(self.taken));
         self.taken = 0;
-        while let Some((&byte, rest)) = input.split_first() {
+        loop {
+            if self.binary == Binary::Due {
+                self.binary = Binary::Asked;
+                return Some(Event::Reply([IAC, DO, BINARY]));
+            }
+            let Some((&byte, rest)) = input.split_first() else { break };
             *input = rest;
             match self.step(byte) {
                 ControlFlow::Continue(()) => {}
                 ControlFlow::Break(Found::Line(len)) => {
                     self.taken = len as u16;
-                    self.credit = (self.credit + 1).min(REPLIES);
+                    self.earn();
                     return Some(Event::Line);
                 }
                 ControlFlow::Break(Found::Reply(verb, option)) if self.spend() => {
@@ -120,6 +153,11 @@ impl Telnet {
         &self.line[usize::from(self.taken)..]
     }
 
+    /// Whether it has sent a telnet command; one that never does may be any program.
+    pub fn is_telnet(&self) -> bool {
+        self.binary != Binary::Unasked
+    }
+
     fn step(&mut self, byte: u8) -> ControlFlow<Found> {
         match self.state {
             State::Data if byte == IAC => self.state = State::Command,
@@ -130,12 +168,7 @@ impl Telnet {
             }
             State::Option(verb) => {
                 self.state = State::Data;
-                return match verb {
-                    DO if byte == TIMING_MARK => ControlFlow::Break(Found::Reply(WILL, byte)),
-                    DO => ControlFlow::Break(Found::Reply(WONT, byte)),
-                    WILL => ControlFlow::Break(Found::Reply(DONT, byte)),
-                    _ => ControlFlow::Continue(()),
-                };
+                return self.option(verb, byte);
             }
             State::Suboption if byte == IAC => self.state = State::SuboptionCommand,
             State::Suboption => {}
@@ -145,7 +178,35 @@ impl Telnet {
         ControlFlow::Continue(())
     }
 
+    fn option(&mut self, verb: u8, option: u8) -> ControlFlow<Found> {
+        let answer = match (verb, option) {
+            (WILL, BINARY) => {
+                let asked = std::mem::replace(&mut self.binary, Binary::Agreed);
+                if asked != Binary::Refused {
+                    return ControlFlow::Continue(());
+                }
+                DO
+            }
+            (WONT, BINARY) => {
+                self.binary = Binary::Refused;
+                return ControlFlow::Continue(());
+            }
+            (DO, TIMING_MARK) => WILL,
+            (DO, _) => WONT,
+            (WILL, _) => DONT,
+            _ => return ControlFlow::Continue(()),
+        };
+        ControlFlow::Break(Found::Reply(answer, option))
+    }
+
     fn command(&mut self, byte: u8) -> ControlFlow<Found> {
+        if self.binary == Binary::Unasked && (END_OF_FILE..IAC).contains(&byte) {
+            self.binary = Binary::Due;
+        }
+        if let Some(typed) = self.typed(byte) {
+            self.earn();
+            return self.text(typed);
+        }
         match byte {
             IAC => return self.text(IAC),
             DO | DONT | WILL | WONT => self.state = State::Option(byte),
@@ -158,6 +219,21 @@ impl Telnet {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+
+    /// The byte that was typed where the telnet of inetutils sends this command. Until it has
+    /// agreed to BINARY it looks for the terminal's control characters without the top bit, so
+    /// that 0x83, the second byte of `у`, is its ^C.
+    fn typed(&self, command: u8) -> Option<u8> {
+        let typed = match command {
+            INTERRUPT_PROCESS => 0x83,
+            ABORT_OUTPUT => 0x8f,
+            SUSPEND => 0x9a,
+            BREAK => 0x9c,
+            _ => return None,
+        };
+        let is_meant = self.binary != Binary::Agreed && continues_character(&self.line, typed);
+        is_meant.then_some(typed)
     }
 
     fn data(&mut self, byte: u8) -> ControlFlow<Found> {
@@ -178,6 +254,7 @@ impl Telnet {
     }
 
     fn text(&mut self, byte: u8) -> ControlFlow<Found> {
+        self.after_cr = false;
         if self.line.is_empty() {
             self.line.reserve_exact(64);
         }
@@ -203,6 +280,10 @@ impl Telnet {
         let end = self.line.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
         let start = self.line[..end].iter().rposition(is_space).map_or(0, |space| space + 1);
         self.line.truncate(start);
+    }
+
+    fn earn(&mut self) {
+        self.credit = (self.credit + 1).min(REPLIES);
     }
 
     fn spend(&mut self) -> bool {

@@ -54,9 +54,34 @@ pub(crate) fn character_start(bytes: &[u8], at: usize) -> usize {
     if at >= bytes.len() {
         return bytes.len();
     }
-    let continues = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
-    let start = (at.saturating_sub(3)..=at).rev().find(|&start| !continues(bytes[start]));
+    let start = (at.saturating_sub(3)..=at).rev().find(|&start| !is_continuation(bytes[start]));
     start.unwrap_or(at)
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0b1100_0000 == 0b1000_0000
+}
+
+/// Whether `bytes` end within a UTF-8 character, and `byte` may come next in it.
+pub(crate) fn continues_character(bytes: &[u8], byte: u8) -> bool {
+    let begun = &bytes[character_start(bytes, bytes.len().saturating_sub(1))..];
+    let mut character = [0; 4];
+    if begun.len() >= character.len() || !is_continuation(byte) {
+        return false;
+    }
+    character[..begun.len()].copy_from_slice(begun);
+    character[begun.len()] = byte;
+    match std::str::from_utf8(&character[..=begun.len()]) {
+        Ok(_) => true,
+        Err(error) => error.valid_up_to() == 0 && error.error_len().is_none(),
+    }
+}
+
+/// Whether a UTF-8 character is begun in the line and not finished: its client has lost a byte of
+/// it, or does not write UTF-8.
+pub fn has_broken_character(line: &[u8]) -> bool {
+    let is_first_byte = |byte: &u8| (0xc2..=0xf4).contains(byte);
+    line.utf8_chunks().any(|chunk| chunk.invalid().first().is_some_and(is_first_byte))
 }
 
 #[cfg(test)]
@@ -97,6 +122,31 @@ mod tests {
     fn invalid_utf8_becomes_replacement_characters() {
         assert_eq!(cleaned(b"a\xffb\xc3"), "a\u{fffd}b\u{fffd}");
         assert_eq!(cleaned(b"\x9b2J"), "\u{fffd}2J");
+    }
+
+    #[test]
+    fn a_byte_continues_only_a_character_that_misses_it() {
+        for begun in ["у", "본", "한", "😃", "–"] {
+            let bytes = begun.as_bytes();
+            for at in 1..bytes.len() {
+                assert!(continues_character(&bytes[..at], bytes[at]), "{begun} {at}");
+                assert!(!continues_character(&bytes[..at], b'x'), "{begun} {at}");
+            }
+            assert!(!continues_character(bytes, 0x83), "{begun}");
+        }
+        for whole in [&b""[..], b"a", b"\xe0", b"\x83", b"\xf0", b"\xff"] {
+            assert!(!continues_character(whole, 0x83), "{}", whole.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_character_begun_and_not_finished_is_noticed() {
+        for broken in [&b"\xd1 \xd1\x83"[..], b"\xd1", b"\xe6\x97 x", b"caf\xe9 noir"] {
+            assert!(has_broken_character(broken), "{}", broken.escape_ascii());
+        }
+        for fine in ["".as_bytes(), "привет".as_bytes(), b"plain", b"\x80", b"\xff"] {
+            assert!(!has_broken_character(fine), "{}", fine.escape_ascii());
+        }
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
-use futures_lite::future::or;
 use jiff::Timestamp;
 
+use super::question::Said;
 use super::{Chat, farewell};
 use crate::connection::Connection;
 use crate::driver::Timer;
@@ -19,14 +19,23 @@ use crate::room::Member;
 use crate::telnet::{Event, TIMING_MARK_REPLY};
 use crate::{text, writer};
 
-/// Time for choosing a name; who takes longer comes in as the guest it is.
-pub const ASK: Duration = Duration::from_secs(60);
-
 /// Pause of a client that speaks while it leaves half the log unread, before it is looked at
 /// again.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 
-const INTERRUPT_HINT: &[u8] = b"*** ^C again to leave\r\n";
+/// On a line of its own, since the client's terminal stands behind what was typed before ^C.
+const INTERRUPT_HINT: &[u8] = b"\r\n*** ^C again to leave\r\n";
+
+/// For one who lost a letter on the way: the telnet of inetutils swallows 0x85, the second byte of
+/// `х`, until it sends BINARY. A raw client must not be sent telnet, so its person is told.
+const BROKEN_HINT: &[u8] = b"*** a letter of that line was lost. In telnet: press ^], type \
+                            \"set outbinary\", press Enter. Elsewhere: choose UTF-8\r\n";
+
+/// Words that are commands elsewhere, with which people try to leave or to find help.
+const COMMANDS: [&str; 5] = ["/quit", "/exit", "/help", "/who", "/nick"];
+
+const COMMANDS_HINT: &[u8] = b"*** there are no commands here, all read what you write. To leave: \
+                              ^C twice in telnet, ^C in nc, or close the window\r\n";
 
 /// A client in the chat; dropped, it has left, and the others know.
 pub(super) struct Guest {
@@ -40,31 +49,11 @@ pub(super) struct Guest {
     reason: Cell<Option<Reason>>,
 }
 
-/// The name of one who comes: its own choice, where the chat asks.
-///
-/// # Errors
-/// Why the connection is over, when it ends before that; the client has been told.
-pub(super) async fn name(
-    chat: &Chat,
-    connection: &Connection,
-    input: &mut Input,
-) -> Result<Rc<str>, Reason> {
-    let given = chat.names.borrow_mut().guest();
-    if !chat.config.ask_names {
-        return Ok(given.into());
-    }
-    let late = async {
-        Timer::after(ASK).await;
-        Ok(None)
-    };
-    match or(ask(chat, connection, input, &given), late).await {
-        Ok(chosen) => Ok(chosen.unwrap_or(given).into()),
-        Err(reason) => {
-            let farewell = farewell(reason).unwrap_or_default();
-            let _best_effort = connection.try_write(farewell.as_bytes());
-            Err(connection.part(reason, async { Ok(()) }).await)
-        }
-    }
+/// Help that a guest was given already.
+#[derive(Default)]
+struct Hinted {
+    broken: bool,
+    commands: bool,
 }
 
 impl Guest {
@@ -74,7 +63,9 @@ impl Guest {
         log::info!(peer:% = connection.peer(), name = &*name; "joined");
         let here = chat.names.borrow().count() + 1;
         let telling = chat.presence.borrow_mut().join(here, Instant::now());
-        announce(&chat, &connection, telling, || format!("*** {name} joined ({here} here)"));
+        announce(&chat, &connection, telling, || {
+            format!("{}*** {name} joined ({here} here)", chat.stamp())
+        });
         let member = Rc::new(chat.room.join());
         let place = chat.names.borrow_mut().enter(name.clone());
         Guest { chat, connection, member, name, place, reason: Cell::default() }
@@ -86,10 +77,14 @@ impl Guest {
         let (chat, connection) = (self.chat.clone(), self.connection.clone());
         let member = self.member.clone();
         let welcome = chat.names.borrow().welcome(self.place);
-        let (past, lines) = chat.room.look_back(chat.config.history);
+        let past = chat.room.spoken(chat.config.history);
         // In a box: it is over soon, and every client holds this future.
         let greeting = Box::pin(async move {
-            greet(&chat, &connection, welcome, past, lines).await?;
+            connection.write_all(welcome.as_bytes()).await?;
+            if let Some(motd) = &chat.config.motd {
+                connection.write_all(motd).await?;
+            }
+            tell_history(&chat, &connection, &past).await?;
             Ok((connection, member))
         });
         async move {
@@ -100,7 +95,7 @@ impl Guest {
 
     /// Relays the client's lines until its end; the reason is one either way.
     pub(super) fn listen(&self, input: &mut Input) -> impl Future<Output = Result<Reason, Reason>> {
-        let mut interrupted = false;
+        let (mut interrupted, mut hinted) = (false, Hinted::default());
         // A block and not an `async fn`, whose future would hold its arguments twice.
         async move {
             while let Some(event) = input.next().await? {
@@ -108,6 +103,7 @@ impl Guest {
                     Event::Line => {
                         interrupted = false;
                         self.say(input.line());
+                        self.hint(input, &mut hinted);
                         while self.is_far_behind() {
                             Box::pin(input.pause(BACKLOG_PAUSE)).await?;
                         }
@@ -119,7 +115,12 @@ impl Guest {
                             self.answer(INTERRUPT_HINT);
                         }
                     }
-                    Event::AreYouThere => self.answer(b"*** yes, still here\r\n"),
+                    Event::AreYouThere => {
+                        // Half a line is known of a client that sends each key at once.
+                        let typed = !input.unfinished().is_empty();
+                        self.answer(if typed { b"\r\n" } else { b"" });
+                        self.answer(b"*** yes, still here\r\n");
+                    }
                     Event::Interrupt if interrupted => return Ok(Reason::Left),
                     Event::Interrupt => {
                         interrupted = true;
@@ -133,6 +134,30 @@ impl Guest {
         }
     }
 
+    /// Says what a program said that was asked for a name.
+    pub(super) fn say_at_once(&self, said: Said, input: &Input) {
+        self.say(&said.line);
+        if said.and_next {
+            self.say(input.line());
+        }
+    }
+
+    /// Helps one whose line shows that it needs it: each help is given once, and to it alone.
+    fn hint(&self, input: &Input, hinted: &mut Hinted) {
+        let line = input.line();
+        if !hinted.broken && !input.is_telnet() && text::has_broken_character(line) {
+            hinted.broken = true;
+            self.answer(BROKEN_HINT);
+        }
+        let first = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
+        let is_command =
+            |word: &&[u8]| COMMANDS.iter().any(|it| word.eq_ignore_ascii_case(it.as_bytes()));
+        if !hinted.commands && first.is_some_and(|word| is_command(&word)) {
+            hinted.commands = true;
+            self.answer(COMMANDS_HINT);
+        }
+    }
+
     /// Goes: from here on nothing new reaches the client but its farewell.
     pub(super) fn leave(self, reason: Reason) {
         if let Some(farewell) = farewell(reason) {
@@ -143,15 +168,15 @@ impl Guest {
 
     /// Publishes a line of the client, if anything of it can be shown.
     fn say(&self, line: &[u8]) {
-        let mut said = String::new();
-        if let Some(zone) = &self.chat.config.timestamps {
-            said = Timestamp::now().to_zoned(zone.clone()).strftime("%H:%M ").to_string();
-        }
+        let mut said = self.chat.stamp();
         said.extend(["<", &self.name, "> "]);
         let prefix = said.len();
         text::clean(line, &mut said);
         if said.len() > prefix {
             self.connection.figures().lines_in.add(1);
+            if let Some(calendar) = &self.chat.calendar {
+                calendar.borrow_mut().said(self.chat.room.next(), Timestamp::now());
+            }
             self.member.publish(said);
         }
     }
@@ -177,59 +202,41 @@ impl Drop for Guest {
         if reason != Reason::GoingDown {
             let here = self.chat.names.borrow().count();
             let telling = self.chat.presence.borrow_mut().leave(here, Instant::now());
-            let single = || format!("*** {} left ({reason})", self.name);
+            let why = match reason {
+                Reason::Left => String::new(),
+                reason => format!(" ({reason})"),
+            };
+            let single = || format!("{}*** {} left{why}", self.chat.stamp(), self.name);
             announce(&self.chat, &self.connection, telling, single);
         }
     }
 }
 
-async fn greet(
+/// Tells the newcomer the lines that were said last. Those that the log drops before it comes to
+/// read them are told as missed.
+async fn tell_history(
     chat: &Chat,
     connection: &Rc<Connection>,
-    welcome: String,
-    past: Member,
-    lines: usize,
+    lines: &[u64],
 ) -> Result<(), Reason> {
-    connection.write_all(welcome.as_bytes()).await?;
-    if let Some(motd) = &chat.config.motd {
-        connection.write_all(motd).await?;
+    if lines.is_empty() {
+        return Ok(());
     }
-    if lines > 0 {
-        let s = if lines == 1 { "line" } else { "lines" };
-        connection.write_all(format!("*** the last {lines} {s}:\r\n").as_bytes()).await?;
-        writer::pump(connection.clone(), Rc::new(past)).await?;
-        connection.write_all(b"*** now:\r\n").await?;
+    let (count, s) = (lines.len(), if lines.len() == 1 { "line" } else { "lines" });
+    connection.write_all(format!("*** the last {count} {s}:\r\n").as_bytes()).await?;
+    let (mut rest, mut dated) = (lines, false);
+    while let Some(&first) = rest.first() {
+        let calendar = chat.calendar.as_ref();
+        let (heading, end) =
+            calendar.map_or((None, u64::MAX), |it| it.borrow().heading(first, Timestamp::now()));
+        let heading = heading.or(dated.then(|| "*** today:\r\n".to_owned())).unwrap_or_default();
+        dated = !heading.is_empty();
+        connection.write_all(heading.as_bytes()).await?;
+        let (day, later) = rest.split_at(rest.partition_point(|number| *number < end));
+        writer::pump(connection.clone(), Rc::new(chat.room.read_back(day))).await?;
+        rest = later;
     }
-    Ok(())
-}
-
-/// Asks for a name until one will do; `None` where the client keeps the one it has.
-async fn ask(
-    chat: &Chat,
-    connection: &Connection,
-    input: &mut Input,
-    name: &str,
-) -> Result<Option<String>, Reason> {
-    let question = format!("*** what name shall the others read? Enter keeps {name}\r\n");
-    connection.write_all(question.as_bytes()).await?;
-    while let Some(event) = input.next().await? {
-        match event {
-            Event::Line => {
-                let line = String::from_utf8_lossy(input.line());
-                let wanted = line.trim();
-                if wanted.is_empty() {
-                    return Ok(None);
-                }
-                let checked = chat.names.borrow().check(wanted);
-                let Err(why) = checked else { return Ok(Some(wanted.to_owned())) };
-                connection.write_all(format!("*** {why}\r\n").as_bytes()).await?;
-            }
-            Event::Reply(bytes) => connection.write_all(&bytes).await?,
-            Event::AreYouThere => connection.write_all(question.as_bytes()).await?,
-            Event::Interrupt | Event::Leave => return Err(Reason::Left),
-        }
-    }
-    Err(Reason::Left)
+    connection.write_all(b"*** now:\r\n").await
 }
 
 fn announce(
@@ -246,7 +253,7 @@ fn announce(
             let summary = async move {
                 Timer::after(SUMMARY).await;
                 let summary = chat.presence.borrow_mut().summary(chat.names.borrow().count());
-                summary.inspect(|line| chat.room.publish(line));
+                summary.inspect(|line| chat.room.publish(chat.stamp() + line));
             };
             connection.try_spawn(summary);
         }

@@ -1,11 +1,16 @@
 //! Who is in the chat, and which names one may have. No I/O.
+//!
+//! A name is of one script, so that it is not mixed from letters of two alphabets that look alike
+//! (UTS #39), and without characters that another way to write the same letter is made of.
 
 use std::rc::Rc;
 
 use slab::Slab;
+use unicode_script::{Script, UnicodeScript};
+use unicode_width::UnicodeWidthChar;
 
-/// Bytes of a chosen name, at most.
-pub const NAME_BYTES: usize = 16;
+/// Characters of a chosen name, at most. One has at most four bytes.
+pub const NAME_CHARACTERS: usize = 16;
 
 /// Names a newcomer reads, at most; a count stands for the others.
 pub const WELCOME_NAMES: usize = 10;
@@ -26,15 +31,23 @@ impl Names {
 
     /// Checks a name that is asked for; what is wrong with it is one sentence.
     pub(super) fn check(&self, name: &str) -> Result<(), &'static str> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if name.len() > NAME_BYTES || !name.chars().all(allowed) {
-            return Err("a name is 1 to 16 of the letters A-Z a-z, digits, _ and -");
+        let length = name.chars().count();
+        if length == 0
+            || length > NAME_CHARACTERS
+            || !name.chars().all(is_allowed)
+            || name.starts_with(is_mark)
+        {
+            return Err("a name is 1 to 16 letters and digits of any script, _ and -");
         }
-        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-        if stem.len() < name.len() && stem.eq_ignore_ascii_case("guest") {
+        if !is_of_one_script(name) {
+            return Err("a name is of one script; do not mix alphabets that look alike");
+        }
+        let wanted: String = folded(name).collect();
+        let stem = wanted.trim_end_matches(|c: char| c.is_ascii_digit());
+        if stem.len() < wanted.len() && stem == "guest" {
             return Err("names like guest3 are given by the server");
         }
-        if self.here.iter().any(|(_, taken)| taken.eq_ignore_ascii_case(name)) {
+        if self.here.iter().any(|(_, taken)| folded(taken).eq(wanted.chars())) {
             return Err("that name is taken");
         }
         Ok(())
@@ -70,6 +83,49 @@ impl Names {
     }
 }
 
+/// Letters, digits and the marks that belong to one script, such as the vowel signs of Thai.
+/// Accents that fit any script, joiners and fillers stand in no name: they hide or stack. Nor do
+/// the parts of Korean syllables and the doubles of Han characters, for which Unicode's composed
+/// form (NFC) has one character.
+fn is_allowed(c: char) -> bool {
+    match c {
+        '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => false,
+        '\u{3164}' | '\u{ffa0}' | '\u{f900}'..='\u{faff}' | '\u{2f800}'..='\u{2fa1f}' => false,
+        c => match c.script() {
+            Script::Common => c.is_ascii_digit() || c == '_' || c == '-',
+            Script::Inherited | Script::Unknown => false,
+            _ => c.is_alphanumeric() || is_mark(c),
+        },
+    }
+}
+
+fn is_mark(c: char) -> bool {
+    c.width() == Some(0)
+}
+
+/// Whether all letters are of one script, or of those that one language writes together: Japanese
+/// and Korean use Han characters beside their own, and Chinese Bopomofo.
+fn is_of_one_script(name: &str) -> bool {
+    let scripts = || name.chars().map(|c| c.script()).filter(|script| *script != Script::Common);
+    let all_in = |set: &[Script]| scripts().all(|script| set.contains(&script));
+    let Some(first) = scripts().next() else { return true };
+    all_in(&[first])
+        || all_in(&[Script::Han, Script::Hiragana, Script::Katakana])
+        || all_in(&[Script::Han, Script::Hangul])
+        || all_in(&[Script::Han, Script::Bopomofo])
+}
+
+/// What names are compared by: case folded (by upper case, which joins ß with ss and ς with σ),
+/// and with the look-alikes within ASCII as one, so that `guestl` is not beside `guest1`.
+fn folded(name: &str) -> impl Iterator<Item = char> {
+    let lower = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    lower.map(|c| match c {
+        'l' | 'i' => '1',
+        'o' => '0',
+        c => c,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,22 +141,67 @@ mod tests {
     #[test]
     fn a_name_is_short_plain_and_unlike_any_other() {
         let names = with(&["Ann", "guest2"]);
-        for good in ["bob", "a", "_-_", "guest", "Guest-3", "sixteen_letters_"] {
+        for good in ["bob", "a", "_-_", "guest", "Guest-3", "sixteen_letters_", "7"] {
             assert_eq!(names.check(good), Ok(()), "{good}");
         }
         for bad in [
+            "",
             "ann",
             "ANN",
             "two words",
-            "ž",
             "<b>",
             "***",
             "seventeen_letters",
             "guest9",
             "GUEST2",
-            "é",
+            "guestl",
+            "guestI0",
+            "guestO",
         ] {
             assert!(names.check(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_of_any_script() {
+        for good in [
+            "jürgen",
+            "мария",
+            "Ελένη",
+            "محمد",
+            "שרה",
+            "มานี",
+            "हिन्दी",
+            "김철수",
+            "太郎さん",
+            "Zoë_7",
+            "Ðóra",
+            "ნინო",
+        ] {
+            assert_eq!(Names::default().check(good), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_name_can_be_written_in_one_way_only() {
+        for bad in [
+            "mаria",            // a Cyrillic а
+            "Αnna",             // a Greek Α
+            "e\u{301}va",       // an accent of its own
+            "a\u{200d}b",       // a joiner
+            "a\u{ad}b",         // a soft hyphen
+            "\u{3164}",         // a filler, which shows nothing
+            "\u{e31}",          // a mark on nothing
+            "\u{1100}\u{1161}", // a syllable in parts
+            "\u{f900}",         // a double of a Han character
+            "😃",
+            "ann\u{202e}",
+        ] {
+            assert!(Names::default().check(bad).is_err(), "{}", bad.escape_unicode());
+        }
+        let names = with(&["Straße", "Σίσυφος", "Bill", "ЯНА", "Åsa"]);
+        for taken in ["STRASSE", "σίσυφοσ", "BiIl", "b1ll", "яна", "\u{212b}SA"] {
+            assert_eq!(names.check(taken), Err("that name is taken"), "{taken}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use lexopt::Parser;
 
-use super::{ASK, Chat, Config, NAME_BYTES, WELCOME_NAMES};
+use super::{Chat, Config, NAME_CHARACTERS, NAME_TIMEOUT, WELCOME_NAMES};
 use crate::bounds::{Bounds, bytes, seconds};
 use crate::cli::{self, Own};
 use crate::pace::{BURST_BYTES, BYTES_PER_SECOND};
@@ -60,8 +60,12 @@ impl Own for Options {
         bounds.row("bytes at once", bytes(BURST_BYTES as usize), "of one client");
         bounds.row("history", history, "--history: lines for a newcomer");
         bounds.row("message of the day", bytes(MOTD_BYTES as usize), "--motd");
-        bounds.row("name", bytes(NAME_BYTES), "a chosen one");
-        bounds.row("time to choose it", seconds(ASK), "then the guest keeps the one it has");
+        bounds.row("name", NAME_CHARACTERS, "characters of a chosen one");
+        bounds.row(
+            "time to choose it",
+            seconds(NAME_TIMEOUT),
+            "then the guest keeps the one it has",
+        );
         bounds.row("names", WELCOME_NAMES, "in the welcome line");
         bounds.row("marks", text::MARKS, "of no width on one character");
         let announced = format!("{}/s", presence::SINGLE_PER_SECOND);

@@ -20,8 +20,10 @@ pub(super) struct Slot {
     pub(super) told: Vec<u8>,
     /// Woken when something is due to this member alone; the bell would wake everybody.
     pub(super) nudge: Option<Waker>,
-    /// It takes only what members published, and is not told what it missed.
+    /// It takes only what members published.
     only_members: bool,
+    /// Such lines that it has still to begin, where it takes only those.
+    remaining: u32,
 }
 
 impl Slot {
@@ -35,12 +37,16 @@ impl Slot {
             told: Vec::new(),
             nudge: None,
             only_members: false,
+            remaining: 0,
         }
     }
 
-    /// One who takes what members published from `start` up to `end`, and is gone.
-    pub(super) fn of_the_past(start: u64, end: u64) -> Slot {
-        Slot { until: Some(end), only_members: true, ..Slot::new(start) }
+    /// One who takes these lines, which members published, and is gone.
+    pub(super) fn of_the_past(lines: &[u64]) -> Slot {
+        let start = lines.first().copied().unwrap_or(0);
+        let end = lines.last().map_or(start, |last| last + 1);
+        let remaining = lines.len() as u32;
+        Slot { until: Some(end), only_members: true, remaining, ..Slot::new(start) }
     }
 
     /// What the member reads of the lines it missed.
@@ -69,7 +75,12 @@ impl Slot {
     pub(super) fn catch_up(&mut self, log: &Log) {
         let reach = self.until.map_or(log.first(), |until| until.min(log.first()));
         if self.cursor < reach {
-            if !self.only_members {
+            if self.only_members {
+                let spoken = |number: &u64| log.author(*number).is_some();
+                let kept = (reach..self.end(log)).filter(spoken).count() as u32;
+                self.missed += u64::from(self.remaining - kept);
+                self.remaining = kept;
+            } else {
                 self.missed += reach - self.cursor - self.own_dropped;
             }
             self.own_dropped = 0;
@@ -129,6 +140,7 @@ impl Slot {
                 self.told.extend_from_slice(&front[in_front..]);
                 self.told.extend_from_slice(&back[in_back..]);
                 written -= in_front + in_back;
+                self.remaining = self.remaining.saturating_sub(1);
                 lines += 1;
             }
             self.cursor += 1;

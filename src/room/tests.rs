@@ -129,23 +129,33 @@ fn looking_back_gives_what_members_said_and_nothing_new() {
         member.publish(format!("said {n}"));
         room.publish(format!("announced {n}"));
     }
-    let (past, lines) = room.look_back(3);
-    assert_eq!((lines, room.len()), (3, 1));
+    let lines = room.spoken(3);
+    let past = room.read_back(&lines);
+    assert_eq!((lines.len(), room.len()), (3, 1));
     member.publish("said later");
     assert_eq!(read_all(&past), "said 2\r\nsaid 3\r\nsaid 4\r\n");
-    assert_eq!(room.look_back(100).1, 6);
-    assert_eq!(room.look_back(0).1, 0);
+    assert_eq!(room.spoken(100).len(), 6);
+    assert_eq!(room.spoken(0), []);
+    assert_eq!(read_all(&room.read_back(&[])), "");
 }
 
 #[test]
-fn looking_back_skips_what_the_log_drops_meanwhile() {
-    let room = Room::new(100);
+fn one_who_looks_back_too_slowly_is_told_how_much_it_missed() {
+    let room = Room::new(210);
     let member = room.join();
-    member.publish("said");
-    let (past, lines) = room.look_back(20);
-    assert_eq!(lines, 1);
-    room.publish("x".repeat(100));
-    assert_eq!(read_all(&past), "");
+    for n in 1..=3 {
+        member.publish(format!("said {n}"));
+        room.publish("announced");
+    }
+    let lines = room.spoken(20);
+    let past = room.read_back(&lines);
+    let first = |bytes: &[u8]| Ok("said 1\r\n".len().min(bytes.len()));
+    assert!(matches!(past.take(&mut [0; 256], first), Ok(Taken::Some { lines: 1, missed: 0 })));
+    room.publish("x".repeat(60));
+    assert_eq!(read_all(&past), "*** you missed 1 line\r\nsaid 3\r\n");
+    let past = room.read_back(&lines[2..]);
+    room.publish("x".repeat(150));
+    assert_eq!(read_all(&past), "*** you missed 1 line\r\n");
 }
 
 #[test]

@@ -19,10 +19,21 @@ fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     found
 }
 
+/// The question for BINARY, which stands once in what a telnet client's bytes come to.
+const ASKED: &str = "reply [ff, fd, 00]";
+
 fn lines(bytes: &[u8]) -> Vec<String> {
     let mut found = events([bytes]);
     found.pop();
     found.into_iter().map(|event| event.trim_start_matches("line ").to_owned()).collect()
+}
+
+/// The same without the question for BINARY, for telnet clients in whom it is not the subject.
+fn lines_of_telnet(bytes: &[u8]) -> Vec<String> {
+    let mut lines = lines(bytes);
+    let asked = lines.iter().position(|line| line == ASKED);
+    lines.remove(asked.expect("every telnet client is asked"));
+    lines
 }
 
 #[test]
@@ -35,30 +46,30 @@ fn every_line_end_of_every_client_ends_one_line() {
 fn erasing_takes_a_character_a_word_or_the_line() {
     assert_eq!(lines(b"ab\x08c\n"), ["ac"]);
     assert_eq!(lines("añ\x7fé\n".as_bytes()), ["a\\xc3\\xa9"]);
-    assert_eq!(lines(b"ab\xff\xf7c\n"), ["ac"]);
+    assert_eq!(lines_of_telnet(b"ab\xff\xf7c\n"), ["ac"]);
     assert_eq!(lines(b"one two  \x17three\n"), ["one three"]);
     assert_eq!(lines(b"one\x15two\n"), ["two"]);
-    assert_eq!(lines(b"one\xff\xf8two\n"), ["two"]);
+    assert_eq!(lines_of_telnet(b"one\xff\xf8two\n"), ["two"]);
     assert_eq!(lines(b"\x08\x7f\x17\x15x\n"), ["x"]);
 }
 
 #[test]
 fn every_option_is_refused_and_the_timing_mark_is_answered() {
-    assert_eq!(lines(b"\xff\xfb\x1f"), ["reply [ff, fe, 1f]"]);
-    assert_eq!(lines(b"\xff\xfd\x01"), ["reply [ff, fc, 01]"]);
-    assert_eq!(lines(b"\xff\xfd\x06"), ["reply [ff, fb, 06]"]);
-    assert!(lines(b"\xff\xfc\x01\xff\xfe\x03").is_empty());
+    assert_eq!(lines_of_telnet(b"\xff\xfb\x1f"), ["reply [ff, fe, 1f]"]);
+    assert_eq!(lines_of_telnet(b"\xff\xfd\x01"), ["reply [ff, fc, 01]"]);
+    assert_eq!(lines_of_telnet(b"\xff\xfd\x06"), ["reply [ff, fb, 06]"]);
+    assert!(lines_of_telnet(b"\xff\xfc\x01\xff\xfe\x03").is_empty());
 }
 
 #[test]
 fn suboptions_are_skipped_whatever_they_hold() {
-    assert_eq!(lines(b"a\xff\xfa\x1f\xff\xff\r\nx\xff\xf0b\n"), ["ab"]);
+    assert_eq!(lines_of_telnet(b"a\xff\xfa\x1f\xff\xff\r\nx\xff\xf0b\n"), ["ab"]);
 }
 
 #[test]
 fn leaving_is_understood_in_every_dialect() {
     for bytes in [&b"\xff\xec"[..], b"\x04", b"x\n\x04"] {
-        assert_eq!(lines(bytes).last().map(String::as_str), Some("Leave"), "{bytes:?}");
+        assert!(lines(bytes).contains(&"Leave".to_owned()), "{bytes:?}");
     }
     assert_eq!(lines(b"x\x04y\n"), ["xy"], "^D within a line is not leaving");
 }
@@ -66,13 +77,89 @@ fn leaving_is_understood_in_every_dialect() {
 #[test]
 fn interrupting_drops_the_unfinished_line_in_every_dialect() {
     assert_eq!(lines(b"one\x03two\n"), ["Interrupt", "two"]);
-    let telnets = lines(b"one\xff\xf4\xff\xfd\x06two\n");
+    let telnets = lines_of_telnet(b"one\xff\xf4\xff\xfd\x06two\n");
     assert_eq!(telnets, ["Interrupt", "reply [ff, fb, 06]", "two"]);
 }
 
 #[test]
 fn byte_255_is_escaped_by_itself() {
     assert_eq!(lines(b"a\xff\xffb\n"), ["a\\xffb"]);
+}
+
+#[test]
+fn the_first_command_is_answered_by_one_question_for_binary() {
+    assert_eq!(lines(b"a\n\xff\xf1b\n\xff\xf1c\n"), ["a", ASKED, "b", "c"]);
+    assert_eq!(lines(b"\xff\xf4"), ["Interrupt", ASKED]);
+    assert_eq!(lines(b"\xff\xfb\x1f"), [ASKED, "reply [ff, fe, 1f]"]);
+}
+
+#[test]
+fn who_agrees_to_binary_or_offers_it_gets_no_further_word() {
+    assert_eq!(lines(b"\xff\xf1\xff\xfb\x00\xff\xfb\x00"), [ASKED]);
+    assert_eq!(lines(b"\xff\xfb\x00"), [ASKED]);
+}
+
+#[test]
+fn who_refuses_binary_and_then_wants_it_is_answered() {
+    let bytes = b"\xff\xf1\xff\xfc\x00\xff\xfc\x00\xff\xfb\x00\xff\xfb\x00";
+    assert_eq!(lines(bytes), [ASKED, ASKED]);
+}
+
+#[test]
+fn a_raw_client_is_asked_nothing_whatever_it_writes() {
+    for bytes in ["žluťoučký у х Н 日本".as_bytes(), b"\xff\xff\n\xffa\xff\x85\n", b"\x03\x04x"]
+    {
+        assert!(!lines(bytes).contains(&ASKED.to_owned()), "{}", bytes.escape_ascii());
+    }
+}
+
+/// What the telnet of inetutils makes of text, as long as it has not agreed to BINARY.
+fn through_telnet(text: &str) -> Vec<u8> {
+    let mut sent = Vec::new();
+    for &byte in text.as_bytes() {
+        match byte {
+            0x83 => sent.extend(b"\xff\xf4\xff\xfd\x06"),
+            0x8f => sent.extend(b"\xff\xf5\xff\xfd\x06"),
+            0x9a => sent.extend(b"\xff\xed\xff\xfd\x06"),
+            0x9c => sent.extend(b"\xff\xf3\xff\xfd\x06"),
+            0x0a => sent.extend(b"\r\n"),
+            byte => sent.push(byte),
+        }
+    }
+    sent
+}
+
+#[test]
+fn bytes_of_characters_that_telnet_sends_as_commands_are_those_bytes() {
+    for text in ["буду у вас", "日本", "Ü Ś ü", "한국 본", "كيف", "γειά σου", "😃 😏 😚", "–"]
+    {
+        let sent = through_telnet(&format!("{text}\n"));
+        let commands = sent.windows(3).filter(|bytes| bytes == b"\xff\xfd\x06").count();
+        let found = lines(&sent);
+        assert_eq!(found.last(), Some(&text.as_bytes().escape_ascii().to_string()));
+        let marks = found.iter().filter(|event| *event == "reply [ff, fb, 06]").count();
+        assert_eq!(marks, commands, "each timing mark is answered");
+    }
+}
+
+#[test]
+fn a_line_of_such_characters_has_all_its_timing_marks_answered() {
+    let sent = through_telnet(&("ム".repeat(300) + "\n"));
+    let found = lines(&sent);
+    let marks = found.iter().filter(|event| *event == "reply [ff, fb, 06]").count();
+    assert_eq!(marks, 300);
+}
+
+#[test]
+fn once_it_has_agreed_to_binary_a_command_is_a_command() {
+    let found = lines(b"\xff\xfb\x00\xd1\xff\xf4x\n");
+    assert_eq!(found, [ASKED, "Interrupt", "x"]);
+    assert_eq!(lines_of_telnet(b"a\xff\xf4x\n"), ["Interrupt", "x"], "nor after a whole one");
+}
+
+#[test]
+fn a_line_end_behind_an_escaped_byte_is_not_taken_for_the_rest_of_one() {
+    assert_eq!(lines(b"a\r\xff\xff\n\n"), ["a", "\\xff", ""]);
 }
 
 #[test]
@@ -86,7 +173,7 @@ fn a_hundred_megabytes_of_requests_cost_a_few_replies_and_no_memory() {
             replied += matches!(event, Event::Reply(_)) as usize * 3;
         }
     }
-    assert_eq!(replied, 3 * usize::from(REPLIES));
+    assert_eq!(replied, 3 * (usize::from(REPLIES) + 1), "and one asks for BINARY");
     assert!(replied < 200);
     assert_eq!(telnet.line.capacity(), 0);
 }
@@ -101,7 +188,7 @@ fn a_timing_mark_is_answered_again_once_a_line_was_said() {
 #[test]
 fn an_endless_suboption_holds_no_memory() {
     let mut telnet = Telnet::default();
-    assert_eq!(telnet.next(&mut &b"\xff\xfa"[..]), None);
+    assert_eq!(telnet.next(&mut &b"\xff\xfa"[..]), Some(Event::Reply([IAC, DO, BINARY])));
     let piece = vec![b'x'; 1 << 20];
     assert_eq!(telnet.next(&mut &piece[..]), None);
     assert_eq!(telnet.line.capacity(), 0);

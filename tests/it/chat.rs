@@ -63,7 +63,7 @@ fn the_others_read_who_goes_and_why() {
     let bob = server.guest(&mut [&mut ann]);
     let eve = server.guest(&mut [&mut ann]);
     bob.half_close();
-    ann.expect("*** guest2 left (left)");
+    ann.expect("*** guest2 left");
     eve.reset();
     ann.expect("*** guest3 left (connection lost)");
 }
@@ -73,7 +73,7 @@ fn a_name_is_never_used_again() {
     let server = Server::start("chat", &[]);
     let mut ann = server.guest(&mut []);
     drop(server.guest(&mut [&mut ann]));
-    ann.expect("*** guest2 left (left)");
+    ann.expect("*** guest2 left");
     assert_eq!(server.guest(&mut [&mut ann]).name, "guest3");
 }
 
@@ -114,7 +114,7 @@ fn an_unfinished_line_at_the_end_is_delivered_before_the_leave() {
     ann.send("said in leaving");
     ann.half_close();
     bob.expect("<guest1> said in leaving");
-    bob.expect("*** guest1 left (left)");
+    bob.expect("*** guest1 left");
     ann.expect_eof();
 }
 
@@ -167,7 +167,7 @@ fn control_characters_do_not_reach_others() {
 fn nothing_a_person_writes_looks_like_a_line_of_the_server() {
     let server = Server::start("chat", &[]);
     let (mut ann, mut bob) = pair(&server);
-    let fake = "*** guest2 left (left)";
+    let fake = "*** guest2 left";
     let ends = ["\r\n", "\r", "\n", "\r\0", "\n\r", "\r\r", "\x0b", "\x0c", "\x1b", "\u{85}"];
     for end in ends {
         ann.send([fake, end].concat());
@@ -356,4 +356,24 @@ fn pair(server: &Server) -> (Client, Client) {
     let mut ann = server.guest(&mut []);
     let bob = server.guest(&mut [&mut ann]);
     (ann, bob)
+}
+
+#[test]
+fn one_who_looks_for_commands_is_told_once_and_alone_that_there_are_none() {
+    let server = Server::start("chat", &[]);
+    let (mut ann, mut bob) = pair(&server);
+    let hint = "*** there are no commands here, all read what you write. To leave: \
+                ^C twice in telnet, ^C in nc, or close the window";
+    for line in ["/quit", " /Help me", "/who"] {
+        ann.send(format!("{line}\r\n"));
+        bob.expect(format_args!("<guest1> {line}"));
+    }
+    bob.send("hi\r\n");
+    ann.expect(hint);
+    ann.expect("<guest2> hi");
+    for line in ["not /quit", "/quitter"] {
+        bob.send(format!("{line}\r\n"));
+        ann.expect(format_args!("<guest2> {line}"));
+    }
+    speaks(&mut ann, &mut bob, "no hint for bob");
 }

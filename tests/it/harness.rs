@@ -3,9 +3,11 @@
 
 mod client;
 mod server;
+mod terminal;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{InputModes, OptionalActions, tcgetattr, tcsetattr};
 use std::cell::RefCell;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -23,6 +25,7 @@ use smol_servers::shutdown::{self, Trigger};
 
 pub(crate) use client::{Client, speaks};
 pub(crate) use server::{Server, binary, in_shell, numbers, stat};
+pub(crate) use terminal::Terminal;
 
 /// Time after which something awaited counts as missing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -117,12 +120,17 @@ pub(crate) fn is_missing(programs: &[&str]) -> bool {
     })
 }
 
-/// A terminal's two ends: the one that shows and types, and the one that a program has.
+/// A terminal's two ends: the one that shows and types, and the one that a program has. It erases
+/// whole characters, as terminal emulators have it.
 pub(crate) fn pseudo_terminal() -> (OwnedFd, OwnedFd) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&master).expect("a pseudo-terminal");
     unlockpt(&master).expect("a pseudo-terminal");
     let name = ptsname(&master, Vec::new()).expect("a pseudo-terminal");
     let slave = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
-    (master, slave.expect("a pseudo-terminal"))
+    let slave = slave.expect("a pseudo-terminal");
+    let mut modes = tcgetattr(&slave).expect("a pseudo-terminal");
+    modes.input_modes |= InputModes::IUTF8;
+    tcsetattr(&slave, OptionalActions::Now, &modes).expect("a pseudo-terminal");
+    (master, slave)
 }

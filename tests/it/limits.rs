@@ -43,7 +43,7 @@ fn a_place_that_gets_free_can_be_taken_at_once() {
         server.client().expect("*** server full (2 clients), please try again later");
         drop(guest);
         server.logged("closed");
-        ann.expect(format_args!("*** guest{number} left (left)"));
+        ann.expect(format_args!("*** guest{number} left"));
     }
 }
 

@@ -13,6 +13,7 @@ mod harness;
 mod limits;
 mod newcomer;
 mod pace;
+mod scripts;
 mod shutdown;
 mod stderr;
 mod telnet;

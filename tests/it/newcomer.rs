@@ -1,6 +1,9 @@
 //! What a newcomer meets: history, message of the day, the question for a name, time stamps.
 
-use crate::harness::{Client, Server, speaks};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::harness::{Client, Server, binary, eventually, speaks};
 
 /// The lines up to and including this one.
 #[track_caller]
@@ -59,14 +62,128 @@ fn a_large_message_of_the_day_arrives_whole_and_counts_against_nobody() {
 #[test]
 fn stamped_lines_begin_with_hours_and_minutes() {
     let server = Server::start("chat", &["--timestamps"]);
-    let mut ann = server.guest(&mut []);
-    let mut bob = server.guest(&mut [&mut ann]);
+    let (mut ann, mut bob) = (server.client(), server.client());
+    bob.line();
     ann.send("hello\r\n");
     let line = bob.line();
     let (stamp, said) = line.split_at(6);
     assert_eq!(said, "<guest1> hello");
     let digits = stamp.replace(|c: char| c.is_ascii_digit(), "9");
     assert_eq!(digits, "99:99 ", "{line}");
+}
+
+#[test]
+fn comings_and_goings_are_stamped_like_lines() {
+    let server = Server::start("chat", &["--timestamps"]);
+    let mut ann = server.guest(&mut []);
+    drop(server.client());
+    for what in ["guest2 joined (2 here)", "guest2 left"] {
+        let line = ann.line();
+        let (stamp, told) = line.split_at(6);
+        assert_eq!(told, format!("*** {what}"));
+        assert_eq!(stamp.replace(|c: char| c.is_ascii_digit(), "9"), "99:99 ", "{line}");
+    }
+}
+
+#[test]
+fn lines_of_yesterday_are_told_with_their_day() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    // A zone in which midnight is three seconds away.
+    let east = 86_400 - 3 - now % 86_400;
+    let zone = format!("<here>-{}:{:02}:{:02}", east / 3600, east / 60 % 60, east % 60);
+    let mut command = Command::new(binary("chat"));
+    let server = Server::start_command(command.arg("--timestamps").env("TZ", zone));
+    let mut ann = server.guest(&mut []);
+    let mut bob = server.client();
+    bob.line();
+    ann.line();
+    ann.send("good night\r\n");
+    assert_eq!(bob.line(), "23:59 <guest1> good night");
+    eventually("midnight", || {
+        SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() >= now + 3
+    });
+    ann.send("good morning\r\n");
+    assert_eq!(bob.line(), "00:00 <guest1> good morning");
+    let mut newcomer = server.client();
+    newcomer.skip_to("*** the last 2 lines:");
+    let day = newcomer.line();
+    assert!(day.starts_with("*** ") && day.ends_with(':') && day.contains("day, "), "{day}");
+    newcomer.expect("23:59 <guest1> good night");
+    newcomer.expect("*** today:");
+    newcomer.expect("00:00 <guest1> good morning");
+    newcomer.expect("*** now:");
+}
+
+#[test]
+fn a_program_that_is_asked_for_a_name_is_a_guest_and_says_what_it_said() {
+    let server = Server::start("chat", &["--ask-names"]);
+    let mut ann = server.client();
+    ann.line();
+    ann.send("Ann\r\n");
+    ann.expect("*** welcome, you are Ann. nobody else is here yet");
+    for (number, words) in (2..).zip([&b"hi\n"[..], b"hi", b"hi\r\n", b"hi\nthere\n", b"hi\nthere"])
+    {
+        let mut program = server.client();
+        program.line();
+        program.send(words);
+        program.half_close();
+        ann.expect(format_args!("*** guest{number} joined (2 here)"));
+        for word in String::from_utf8_lossy(words).lines() {
+            ann.expect(format_args!("<guest{number}> {word}"));
+        }
+        ann.expect(format_args!("*** guest{number} left"));
+    }
+}
+
+#[test]
+fn a_name_may_be_of_any_script_and_one_that_looks_like_another_is_taken() {
+    let server = Server::start("chat", &["--ask-names"]);
+    let mut ann = server.client();
+    ann.line();
+    ann.send("Jürgen\r\n");
+    ann.expect("*** welcome, you are Jürgen. nobody else is here yet");
+    let mut bob = server.client();
+    bob.line();
+    for (name, sentence) in [
+        ("jÜRGEN", "*** that name is taken"),
+        ("Jürgеn", "*** a name is of one script; do not mix alphabets that look alike"),
+        ("guestl", "*** names like guest3 are given by the server"),
+    ] {
+        bob.send(format!("{name}\r\n"));
+        bob.expect(sentence);
+    }
+    bob.send("мария\r\n");
+    bob.expect("*** welcome, you are мария. 1 other here: Jürgen");
+    ann.expect("*** мария joined (2 here)");
+}
+
+#[test]
+fn a_newcomer_too_slow_for_the_history_reads_how_much_of_it_is_lost() {
+    let path = std::env::temp_dir().join(format!("long-motd-{}", std::process::id()));
+    std::fs::write(&path, "be kind\n".repeat(8 * 1024)).expect("a temporary file");
+    let motd = path.to_str().expect("a Unicode path");
+    let server = Server::start("chat", &["--motd", motd, "--rate", "0"]);
+    std::fs::remove_file(&path).expect("it is read once at the start");
+    let (mut ann, mut bob) = (server.guest(&mut []), server.client());
+    ann.skip_to("*** guest2 joined (2 here)");
+    (0..8 * 1024 + 1).for_each(|_| drop(bob.line()));
+    let padding = "x".repeat(900);
+    for n in 0..20 {
+        speaks(&mut ann, &mut bob, &format!("{n} {padding}"));
+    }
+    let mut slow = Client::connect_small(server.address);
+    slow.line();
+    bob.expect("*** guest3 joined (3 here)");
+    eventually("stalled", || slow.unsent() > 0);
+    for n in 20..2000 {
+        speaks(&mut ann, &mut bob, &format!("{n} {padding}"));
+    }
+    slow.widen();
+    let history = (0..8 * 1024).map(|_| slow.line()).find(|line| line != "be kind");
+    assert_eq!(history, None);
+    slow.expect("*** the last 20 lines:");
+    slow.expect("*** you missed 20 lines");
+    slow.expect("*** now:");
 }
 
 #[test]
@@ -79,7 +196,7 @@ fn one_who_is_asked_gets_the_name_it_chose() {
     let mut bob = server.client();
     bob.expect("*** what name shall the others read? Enter keeps guest2");
     for (name, sentence) in [
-        ("two words", "*** a name is 1 to 16 of the letters A-Z a-z, digits, _ and -"),
+        ("two words", "*** a name is 1 to 16 letters and digits of any script, _ and -"),
         ("ANN", "*** that name is taken"),
         ("guest7", "*** names like guest3 are given by the server"),
     ] {

@@ -1,0 +1,87 @@
+//! A real client at a pseudo-terminal of its own.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{PATIENCE, eventually, pseudo_terminal, stat};
+
+/// A client at its own pseudo-terminal; ended when dropped.
+pub(crate) struct Terminal {
+    child: Child,
+    master: OwnedFd,
+    /// What it showed and nobody looked for yet.
+    screen: Vec<u8>,
+}
+
+impl Terminal {
+    pub(crate) fn run(client: &str, arguments: &[&str]) -> Terminal {
+        Terminal::run_at_home(client, arguments, Path::new("/nonexistent"))
+    }
+
+    /// The same for a person who has files at home, such as .telnetrc.
+    pub(crate) fn run_at_home(client: &str, arguments: &[&str], home: &Path) -> Terminal {
+        let (master, slave) = pseudo_terminal();
+        let copy = || slave.try_clone().expect("a descriptor");
+        // Only setsid can make it the client's controlling terminal, so that ^C is a signal.
+        let child = Command::new("setsid")
+            .args(["--ctty", client])
+            .args(arguments)
+            .env("TERM", "xterm")
+            .env("LANG", "C.UTF-8")
+            .env("HOME", home)
+            .stdin(copy())
+            .stdout(copy())
+            .stderr(copy())
+            .spawn();
+        Terminal { child: child.expect("setsid starts"), master, screen: Vec::new() }
+    }
+
+    /// Types what a person would, once the client is done with what came before: BusyBox loses a
+    /// ^C that comes between its write and its next poll.
+    #[track_caller]
+    pub(crate) fn types(&mut self, keys: &str) {
+        eventually("waiting for a key", || stat(&self.child, 0) == "S");
+        self.master().write_all(keys.as_bytes()).expect("the terminal takes keys");
+    }
+
+    fn master(&self) -> File {
+        File::from(self.master.try_clone().expect("a descriptor"))
+    }
+
+    /// Waits until `text` is shown, after what was shown before.
+    #[track_caller]
+    pub(crate) fn shows(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let mut bytes = [0; 4096];
+        loop {
+            let found = self.screen.windows(text.len()).position(|shown| shown == text.as_bytes());
+            if let Some(start) = found {
+                self.screen.drain(..start + text.len());
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).expect("a short time");
+            let mut waiting = [PollFd::new(&self.master, PollFlags::IN)];
+            let shown = poll(&mut waiting, Some(&left)).expect("a terminal");
+            let n = if shown > 0 { self.master().read(&mut bytes).unwrap_or(0) } else { 0 };
+            assert!(n > 0, "no {text:?} on the screen: {}", self.screen.escape_ascii());
+            self.screen.extend_from_slice(&bytes[..n]);
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped_already = self.child.wait();
+    }
+}
