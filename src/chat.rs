@@ -1,7 +1,9 @@
 //! What the chat server does with a connection: a line from one goes to all others.
 
 mod calendar;
+mod floor;
 mod guest;
+mod left;
 mod names;
 mod options;
 mod question;
@@ -20,11 +22,14 @@ use crate::connection::Connection;
 use crate::figures::Reason;
 use crate::input::Input;
 use crate::limits::GOODBYE;
+use crate::listener::subscriber;
 use crate::pace::Pace;
 use crate::presence::Presence;
 use crate::room::{LOG_BYTES, Room};
 use calendar::Calendar;
+use floor::Floor;
 use guest::Guest;
+use left::Left;
 use names::Names;
 pub use question::NAME_TIMEOUT;
 use question::Newcomer;
@@ -69,7 +74,9 @@ pub struct Chat {
     room: Room,
     /// Where lines are stamped.
     calendar: Option<RefCell<Calendar>>,
+    floor: Floor,
     names: RefCell<Names>,
+    left: RefCell<Left>,
     presence: RefCell<Presence>,
 }
 
@@ -84,7 +91,15 @@ impl Chat {
     pub fn new(config: Config) -> Chat {
         let room = Room::new(config.log_bytes);
         let calendar = config.timestamps.clone().map(|zone| RefCell::new(Calendar::new(zone)));
-        Chat { config, room, calendar, names: RefCell::default(), presence: RefCell::default() }
+        Chat {
+            config,
+            room,
+            calendar,
+            floor: Floor::default(),
+            names: RefCell::default(),
+            left: RefCell::default(),
+            presence: RefCell::default(),
+        }
     }
 
     /// The room, for a host that speaks or listens: what it publishes must be clean, see
@@ -104,7 +119,8 @@ impl Chat {
 /// Lets the client take part until it leaves: joins, relays its lines, announces its leave with
 /// the reason, flushes what it still has to read, closes.
 pub fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> impl Future<Output = Reason> {
-    let mut input = Input::new(connection.clone(), chat.config.pace);
+    let spent = chat.left.borrow().spent(subscriber(connection.peer().ip()));
+    let mut input = Input::new(connection.clone(), chat.config.pace, spent);
     // A block and not an `async fn`, and what is soon over in a box: every idle client holds
     // this future.
     async move {
@@ -118,6 +134,7 @@ pub fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> impl Future<Output 
         let writer = connection.spawn(guest.writer());
         said.into_iter().for_each(|said| guest.say_at_once(said, &input));
         let (Ok(reason) | Err(reason)) = guest.listen(&mut input).await;
+        guest.remember(input.spent());
         guest.leave(reason);
         connection.part(reason, writer).await
     }

@@ -188,6 +188,16 @@ impl Connection {
         reason
     }
 
+    /// Why the connection must end, once it must.
+    pub(crate) fn ending(&self) -> Option<Reason> {
+        self.ending.get()
+    }
+
+    /// True while the kernel is known to take no more for this client.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.get()
+    }
+
     pub(crate) fn try_spawn(&self, future: impl Future<Output = ()> + 'static) {
         if let Some(task) = self.shared.try_spawn(future) {
             task.detach();

@@ -15,6 +15,13 @@ use crate::opening::Opening;
 use crate::pace::{Pace, Spent};
 use crate::telnet::{Event, Telnet};
 
+/// The shortest time for which a client over its pace is not read. Each such pause is a timer, so
+/// a thousand clients that are a little over it all the time would keep the thread busy with them.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes of a line that are as much work as one event more.
+const EVENT_BYTES: usize = 64;
+
 /// A client's events. While it waits for bytes it holds none.
 #[derive(Debug)]
 pub struct Input {
@@ -22,7 +29,7 @@ pub struct Input {
     telnet: Telnet,
     opening: Opening,
     chunk: Option<Chunk>,
-    /// Events since others had their turn.
+    /// Events since others had their turn; a long line counts for several.
     events: u8,
     pace: Pace,
     spent: Spent,
@@ -31,8 +38,9 @@ pub struct Input {
 }
 
 impl Input {
-    /// Nothing is read before the first [`next`](Self::next).
-    pub fn new(connection: Rc<Connection>, pace: Pace) -> Input {
+    /// Nothing is read before the first [`next`](Self::next). `spent` is what the client has used
+    /// of its pace already.
+    pub fn new(connection: Rc<Connection>, pace: Pace, spent: Spent) -> Input {
         Input {
             connection,
             telnet: Telnet::default(),
@@ -40,7 +48,7 @@ impl Input {
             chunk: None,
             events: 0,
             pace,
-            spent: Spent::default(),
+            spent,
             over: Duration::ZERO,
         }
     }
@@ -55,7 +63,7 @@ impl Input {
         loop {
             if !self.over.is_zero() {
                 let over = std::mem::take(&mut self.over);
-                Box::pin(self.pause(over)).await?;
+                Box::pin(self.pause(over.max(SHORTEST_PAUSE))).await?;
             }
             if usize::from(self.events) >= TURN {
                 self.events = 0;
@@ -70,6 +78,8 @@ impl Input {
                 if let Some(event) = event {
                     self.events += 1;
                     if event == Event::Line {
+                        // At most 1 + LINE_BYTES / EVENT_BYTES, which is 16.
+                        self.events += (self.telnet.line().len() / EVENT_BYTES) as u8;
                         self.over = self.spent.line(self.pace, Instant::now());
                     }
                     return Ok(Some(event));
@@ -98,6 +108,11 @@ impl Input {
         self.telnet.is_telnet()
     }
 
+    /// What the client has used of its pace.
+    pub fn spent(&self) -> Spent {
+        self.spent
+    }
+
     /// The line begun and not ended.
     pub fn unfinished(&self) -> &[u8] {
         self.telnet.unfinished()
@@ -116,7 +131,18 @@ impl Input {
         or(async { Err(self.connection.ended().await) }, resumed).await
     }
 
-    fn release(&mut self) {
+    /// Reads nothing until others have had their turn.
+    ///
+    /// # Errors
+    /// Why the connection is over, if it is.
+    pub(crate) async fn give_way(&mut self) -> Result<(), Reason> {
+        self.release();
+        yield_now().await;
+        self.connection.ending().map_or(Ok(()), Err)
+    }
+
+    /// Gives the buffer back to the others, for one that waits before it reads on.
+    pub(crate) fn release(&mut self) {
         if let Some(chunk) = &mut self.chunk {
             chunk.release();
         }

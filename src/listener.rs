@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::rc::Rc;
 
 use crate::figures::Figures;
@@ -72,13 +72,21 @@ impl std::error::Error for BindError {
     }
 }
 
-/// What [`Limits::max_per_ip`] counts by: one subscriber has a whole IPv6 /64 (RFC 6177).
-/// `None` for loopback, which is exempt.
+/// What [`Limits::max_per_ip`] counts by: the [`subscriber`], or `None` for loopback, which is
+/// exempt.
 pub(crate) fn origin(ip: IpAddr) -> Option<IpAddr> {
-    match ip {
-        ip if ip.is_loopback() => None,
-        IpAddr::V4(_) => Some(ip),
-        IpAddr::V6(v6) => Some(IpAddr::V6((v6.to_bits() & (!0 << 64)).into())),
+    (!ip.is_loopback()).then(|| subscriber(ip))
+}
+
+/// Whom an address belongs to. One subscriber has a whole IPv6 /64 (RFC 6177), but the /64 of
+/// link-local addresses is everybody on the link (RFC 4291 2.5.6), and behind NAT64's prefix
+/// stands each time an IPv4 address (RFC 6052 2.1).
+pub(crate) fn subscriber(ip: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = ip else { return ip };
+    match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => Ipv4Addr::from_bits(v6.to_bits() as u32).into(),
+        _ if v6.is_unicast_link_local() => ip,
+        _ => IpAddr::V6((v6.to_bits() & (!0 << 64)).into()),
     }
 }
 
@@ -94,6 +102,9 @@ mod tests {
     fn one_ipv6_subscriber_counts_as_one_and_loopback_not_at_all() {
         assert_eq!(origin_of("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2::"));
         assert_eq!(origin_of("192.0.2.7").as_deref(), Some("192.0.2.7"));
+        assert_eq!(origin_of("fe80::1:2").as_deref(), Some("fe80::1:2"), "one of many on a link");
+        assert_eq!(origin_of("64:ff9b::192.0.2.7").as_deref(), Some("192.0.2.7"), "over NAT64");
+        assert_eq!(origin_of("64:ff9b:1::1").as_deref(), Some("64:ff9b:1::"));
         assert_eq!(origin_of("127.9.9.9"), None);
         assert_eq!(origin_of("::1"), None);
     }

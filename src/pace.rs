@@ -34,7 +34,7 @@ impl Pace {
 }
 
 /// What one client has used of its [`Pace`]: two token buckets.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spent {
     lines: Bucket,
     bytes: Bucket,
@@ -57,10 +57,21 @@ impl Spent {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.bytes.spend(bytes, BYTES_PER_SECOND, BURST_BYTES, now)
     }
+
+    /// Whether any of it is not yet earned again.
+    pub(crate) fn lasts(&self, now: Instant) -> bool {
+        self.lines.full_at.max(self.bytes.full_at) > Some(now)
+    }
+
+    /// The more of both, of each kind.
+    pub(crate) fn or_more(self, other: Spent) -> Spent {
+        let more = |a: Bucket, b: Bucket| Bucket { full_at: a.full_at.max(b.full_at) };
+        Spent { lines: more(self.lines, other.lines), bytes: more(self.bytes, other.bytes) }
+    }
 }
 
 /// A token bucket, kept as the moment at which it will be full again.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Bucket {
     full_at: Option<Instant>,
 }

@@ -18,7 +18,7 @@ use crate::driver::Timer;
 use crate::figures::Reason;
 use crate::input::Input;
 use crate::limits::GOODBYE;
-use crate::pace::Pace;
+use crate::pace::{Pace, Spent};
 use crate::room::{LINE_BYTES, Member, Room};
 use crate::telnet::Event;
 use crate::writer;
@@ -142,7 +142,7 @@ pub async fn handle(clock: Rc<Clock>, connection: Rc<Connection>) -> Reason {
 
 /// Ignores what the client sends, but for telnet's requests and its ways to leave.
 async fn until_leave(connection: &Rc<Connection>, member: &Member) -> Result<Reason, Reason> {
-    let mut input = Input::new(connection.clone(), Pace::default());
+    let mut input = Input::new(connection.clone(), Pace::default(), Spent::default());
     while let Some(event) = input.next().await? {
         match event {
             Event::Leave | Event::Interrupt => return Ok(Reason::Left),

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::room::LOOK_BACK;
@@ -13,8 +12,8 @@ use crate::room::LOOK_BACK;
 #[derive(Debug)]
 pub(super) struct Calendar {
     zone: TimeZone,
-    /// Days, each with the number of the first line said on it.
-    days: VecDeque<(Date, u64)>,
+    /// Days as people read them, each with the number of the first line said on it.
+    days: VecDeque<(String, u64)>,
 }
 
 impl Calendar {
@@ -43,13 +42,13 @@ impl Calendar {
     pub(super) fn heading(&self, number: u64, now: Timestamp) -> (Option<String>, u64) {
         let next = self.days.partition_point(|(_, first)| *first <= number);
         let end = self.days.get(next).map_or(u64::MAX, |(_, first)| *first);
-        let day = next.checked_sub(1).map(|index| self.days[index].0);
-        let day = day.filter(|day| *day != self.day(now));
-        (day.map(|day| day.strftime("*** %A, %-d %B %Y:\r\n").to_string()), end)
+        let day = next.checked_sub(1).map(|index| &self.days[index].0);
+        let day = day.filter(|day| **day != self.day(now));
+        (day.map(|day| format!("*** {day}:\r\n")), end)
     }
 
-    fn day(&self, now: Timestamp) -> Date {
-        now.to_zoned(self.zone.clone()).date()
+    fn day(&self, now: Timestamp) -> String {
+        now.to_zoned(self.zone.clone()).strftime("%A, %-d %B %Y").to_string()
     }
 }
 

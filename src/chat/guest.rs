@@ -14,6 +14,8 @@ use crate::connection::Connection;
 use crate::driver::Timer;
 use crate::figures::Reason;
 use crate::input::Input;
+use crate::listener::subscriber;
+use crate::pace::Spent;
 use crate::presence::{SUMMARY, Telling};
 use crate::room::Member;
 use crate::telnet::{Event, TIMING_MARK_REPLY};
@@ -102,10 +104,14 @@ impl Guest {
                 match event {
                     Event::Line => {
                         interrupted = false;
+                        if self.chat.floor.is_closed() {
+                            input.release();
+                            Box::pin(self.chat.floor.wait()).await;
+                        }
                         self.say(input.line());
                         self.hint(input, &mut hinted);
-                        while self.is_far_behind() {
-                            Box::pin(input.pause(BACKLOG_PAUSE)).await?;
+                        if self.is_far_behind() {
+                            Box::pin(self.catch_up(input)).await?;
                         }
                     }
                     Event::Reply(bytes) => {
@@ -158,6 +164,12 @@ impl Guest {
         }
     }
 
+    /// Has the chat remember what it used of its pace, for when it comes again.
+    pub(super) fn remember(&self, spent: Spent) {
+        let subscriber = subscriber(self.connection.peer().ip());
+        self.chat.left.borrow_mut().note(subscriber, spent, Instant::now());
+    }
+
     /// Goes: from here on nothing new reaches the client but its farewell.
     pub(super) fn leave(self, reason: Reason) {
         if let Some(farewell) = farewell(reason) {
@@ -177,12 +189,25 @@ impl Guest {
             if let Some(calendar) = &self.chat.calendar {
                 calendar.borrow_mut().said(self.chat.room.next(), Timestamp::now());
             }
+            self.chat.floor.add(said.len());
             self.member.publish(said);
         }
     }
 
-    /// One that leaves half of the log unread is not read either: it would push out what others
-    /// still have to read.
+    /// Reads nothing of one that leaves half of the log unread: it would push out what others still
+    /// have to read.
+    async fn catch_up(&self, input: &mut Input) -> Result<(), Reason> {
+        while self.is_far_behind() {
+            if self.connection.is_full() {
+                input.pause(BACKLOG_PAUSE).await?;
+            } else {
+                // Only its own writer is late.
+                input.give_way().await?;
+            }
+        }
+        Ok(())
+    }
+
     fn is_far_behind(&self) -> bool {
         self.member.backlog() > self.chat.config.log_bytes / 2
     }
