@@ -3,7 +3,10 @@ PREFIX ?= /usr/local
 
 SECONDS ?= 60
 
-.PHONY: all check compare compare-full compare-setup compare-smoke test test-smol-reactor fuzz bench fmt lint doc install clients
+# Options of the compare targets, as in make compare ARGS=--quick
+ARGS ?=
+
+.PHONY: all check compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz bench fmt lint doc install clients
 
 all:
 	$(CARGO) build --release
@@ -25,16 +28,19 @@ bench:
 	$(CARGO) bench --locked --bench bench
 
 compare:
-	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run $(ARGS)
 
 compare-full:
-	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run --full
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run --full $(ARGS)
+
+compare-publish:
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- publish $(ARGS)
 
 compare-smoke:
 	$(CARGO) fmt --check --all --manifest-path compare/Cargo.toml
 	$(CARGO) clippy --locked --workspace --all-targets --manifest-path compare/Cargo.toml -- -D warnings
 	$(CARGO) test --locked --manifest-path compare/Cargo.toml -p compare
-	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- smoke
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- smoke $(ARGS)
 
 compare-setup:
 	sh compare/peers/setup.sh

@@ -36,8 +36,9 @@ pub(crate) struct Cores {
 }
 
 impl Cores {
-    pub(crate) fn new(machine: &Machine, patience: Duration) -> Result<Cores> {
-        let mut cores = Cores { machine: *machine, least: f64::INFINITY, patience };
+    /// `made` are the runs that these go on with.
+    pub(crate) fn new(machine: &Machine, patience: Duration, made: &[Sample]) -> Result<Cores> {
+        let mut cores = Cores { machine: *machine, least: least(made), patience };
         for _ in 0..10 {
             cores.look()?;
             std::thread::sleep(PAUSE);
@@ -86,11 +87,18 @@ const DISTANCE: &str = "cores_ns";
 
 /// Marks the runs whose cores were apart.
 pub(crate) fn mark(samples: &mut [Sample]) {
-    let of = |sample: &Sample| sample.outcome.metrics.get(DISTANCE).copied();
-    let least = samples.iter().filter_map(of).fold(f64::INFINITY, f64::min);
+    let least = least(samples);
     for sample in samples {
-        sample.outcome.apart = of(sample).is_some_and(|distance| is_apart(distance, least));
+        sample.outcome.apart = during(sample).is_some_and(|distance| is_apart(distance, least));
     }
+}
+
+fn least(samples: &[Sample]) -> f64 {
+    samples.iter().filter_map(during).fold(f64::INFINITY, f64::min)
+}
+
+fn during(sample: &Sample) -> Option<f64> {
+    sample.outcome.metrics.get(DISTANCE).copied()
 }
 
 /// Never where the two are one core, and both distances 0.

@@ -7,6 +7,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::facts::digest;
 use crate::peers::{self, output};
 
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,9 @@ pub(crate) struct Card {
     pub(crate) virtual_machine: bool,
     pub(crate) rustc: String,
     pub(crate) commit: String,
+    /// Digest of this program.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) compare: String,
     /// Seconds since 1970.
     pub(crate) taken: u64,
 }
@@ -89,6 +93,7 @@ impl Machine {
                 "git",
                 &["-C", &above, "describe", "--always", "--dirty", "--exclude", "*"],
             ),
+            compare: digest(&["/proc/self/exe".into()]),
             taken: since.as_secs(),
         }
     }

@@ -1,18 +1,21 @@
 //! Measures the three servers against the same servers on other runtimes, on this machine.
 //!
-//! In reading order: `workload` says what is measured and `peers` on whom; `run` starts a fresh
-//! server and a fresh generator for each run; `load` is the generator, on `crowd` (sockets),
-//! `ledger` (what must arrive) and `meter` (what it cost); `report` makes tables, verdicts and
-//! pictures of `results`.
+//! In reading order: `workload` says what is measured and `peers` on whom, `plan` in what order;
+//! `run` starts a fresh server and a fresh generator for each run, and `journal` keeps what came of
+//! it; `load` is the generator, on `crowd` (sockets), `ledger` (what must arrive) and `meter` (what
+//! it cost); `report` makes tables, verdicts and pictures of `results`, and `publish` puts them where
+//! they are committed.
 
 mod calibrate;
 mod conform;
 mod cores;
 mod crowd;
+mod date;
 mod facts;
 #[cfg(test)]
 mod faulty;
 mod histogram;
+mod journal;
 mod ledger;
 mod lines;
 mod load;
@@ -20,19 +23,24 @@ mod machine;
 mod meter;
 mod options;
 mod peers;
+mod place;
+mod plan;
 mod prepare;
 mod process;
 mod progress;
+mod publish;
 mod report;
 mod results;
 mod run;
 mod running;
 mod server;
+mod smoke;
 mod stats;
 mod trace;
 mod workload;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use options::Command;
@@ -43,14 +51,16 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    let told = |report: PathBuf| eprintln!("the report is {}", report.display());
     let done = match options::parse(std::env::args().skip(1)) {
         Ok(Command::Help) => {
             print!("{}", options::help());
             return ExitCode::SUCCESS;
         }
-        Ok(Command::Run(options)) => run::run(&options),
-        Ok(Command::Smoke(options)) => run::smoke(&options),
-        Ok(Command::Report(directory)) => report::again(&directory),
+        Ok(Command::Run(options)) => run::run(&options).map(told),
+        Ok(Command::Smoke(options)) => smoke::smoke(&options),
+        Ok(Command::Report(folder)) => report::again(folder).map(told),
+        Ok(Command::Publish(folder)) => publish::publish(folder).map(told),
         Ok(Command::Calibrate) => calibrate::show(),
         Ok(Command::Load) => run::generate(),
         Err(wrong) => Err(wrong.into()),

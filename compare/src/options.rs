@@ -11,11 +11,18 @@ pub(crate) enum Command {
     Help,
     Run(Options),
     Smoke(Options),
-    Report(PathBuf),
+    /// Of the run in this folder, or of the newest.
+    Report(Option<PathBuf>),
+    Publish(Option<PathBuf>),
     Calibrate,
     /// The generator's process; the job comes on standard input.
     Load,
 }
+
+/// Clients of a workload, at most, unless it is said otherwise.
+const CLIENTS: usize = 10_000;
+
+const SEED: u64 = 1;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -32,7 +39,10 @@ pub(crate) struct Options {
     /// Rounds, where the extent's are not wanted.
     pub(crate) rounds: Option<usize>,
     pub(crate) build: bool,
-    pub(crate) out: PathBuf,
+    /// Goes on with an unfinished run.
+    pub(crate) resume: bool,
+    /// The run's folder, or none for one of its own below `target/compare`.
+    pub(crate) out: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -41,14 +51,40 @@ impl Default for Options {
             extent: Extent::Usual,
             only: Vec::new(),
             peers: Vec::new(),
-            clients: 10_000,
+            clients: CLIENTS,
             port: None,
-            seed: 1,
+            seed: SEED,
             rounds: None,
             build: true,
-            out: peers::here().join("report"),
+            resume: false,
+            out: None,
         }
     }
+}
+
+impl Options {
+    /// The command, without what changes nothing of what is measured.
+    pub(crate) fn asked(&self) -> String {
+        asked(self.extent, self.seed, &self.chosen())
+    }
+
+    /// The options that chose workloads, peers, rounds and clients, as they are given.
+    pub(crate) fn chosen(&self) -> String {
+        let list = |option: &str, names: &[String]| {
+            (!names.is_empty()).then(|| format!("{option} {}", names.join(",")))
+        };
+        let clients = (self.clients != CLIENTS).then(|| format!("--clients {}", self.clients));
+        let rounds = self.rounds.map(|rounds| format!("--rounds {rounds}"));
+        let all = [list("--only", &self.only), list("--peers", &self.peers), clients, rounds];
+        all.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+pub(crate) fn asked(extent: Extent, seed: u64, chosen: &str) -> String {
+    let extent = ["--quick", "", "--full"][extent as usize];
+    let seed = if seed == SEED { String::new() } else { format!("--seed {seed}") };
+    let all = ["run", extent, &seed, chosen];
+    all.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Something the user can mend: one line, exit code 2.
@@ -65,6 +101,20 @@ impl std::error::Error for Wrong {}
 
 pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Wrong> {
     let command = arguments.next().unwrap_or_else(|| "help".into());
+    let options = options(&command, arguments)?;
+    match command.as_str() {
+        "help" | "-h" | "--help" => Ok(Command::Help),
+        "run" => Ok(Command::Run(options)),
+        "smoke" => Ok(Command::Smoke(options)),
+        "report" => Ok(Command::Report(options.out)),
+        "publish" => Ok(Command::Publish(options.out)),
+        "calibrate" => Ok(Command::Calibrate),
+        "load" => Ok(Command::Load),
+        other => Err(Wrong(format!("unknown command {other}; see `compare help`"))),
+    }
+}
+
+fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result<Options, Wrong> {
     let mut options = Options::default();
     let known: Vec<&str> = peers::PEERS.iter().map(|peer| peer.name).collect();
     while let Some(argument) = arguments.next() {
@@ -74,6 +124,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
             "--quick" => options.extent = Extent::Quick,
             "--full" => options.extent = Extent::Full,
             "--no-build" => options.build = false,
+            "--resume" => options.resume = true,
             "--only" => {
                 options.only = names(
                     &value("a workload")?,
@@ -93,26 +144,30 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
             "--rounds" => {
                 options.rounds = Some(number(&argument, &value("a number")?, 1)? as usize);
             }
-            "--out" => options.out = value("a directory")?.into(),
+            "--out" => options.out = Some(value("a directory")?.into()),
             other => return Err(Wrong(format!("unknown option {other}; see `compare help`"))),
         }
+        if !takes(command, &argument) {
+            return Err(Wrong(format!("{argument} is not for `compare {command}`")));
+        }
     }
-    match command.as_str() {
-        "help" | "-h" | "--help" => Ok(Command::Help),
-        "run" => Ok(Command::Run(options)),
-        "smoke" => Ok(Command::Smoke(options)),
-        "report" => Ok(Command::Report(options.out)),
-        "calibrate" => Ok(Command::Calibrate),
-        "load" => Ok(Command::Load),
-        other => Err(Wrong(format!("unknown command {other}; see `compare help`"))),
+    Ok(options)
+}
+
+fn takes(command: &str, option: &str) -> bool {
+    match command {
+        "smoke" => !["--resume", "--out"].contains(&option),
+        "report" | "publish" => option == "--out",
+        _ => true,
     }
 }
 
 pub(crate) fn help() -> String {
     let mut help = String::from(
         "compare: measures the echo, time and chat servers against their peers\n\n\
-         compare run [OPTIONS]     measure, write report/ (some minutes)\n\
-         compare report            write report.md and the pictures again from results.json\n\
+         compare run [OPTIONS]     measure, write a report below target/compare (some minutes)\n\
+         compare report [--out]    write a run's report again, of the runs that there are\n\
+         compare publish [--out]   make a whole run's report the one in compare/report\n\
          compare calibrate         what the machine's system calls cost\n\
          compare smoke             the whole chain once, small, for CI\n\n\
          Options:\n\
@@ -125,7 +180,9 @@ pub(crate) fn help() -> String {
          \x20 --port N            first port for the servers (20000)\n\
          \x20 --seed N            for the order of the runs (1)\n\
          \x20 --no-build          measure what is built already\n\
-         \x20 --out DIR           where the report goes (compare/report)\n\nWorkloads:\n",
+         \x20 --resume            go on with the run that was broken off: same options, same builds\n\
+         \x20 --out DIR           the run's folder (one of its own in target/compare; of `report`\n\
+         \x20                     and `publish` the newest there)\n\nWorkloads:\n",
     );
     for workload in WORKLOADS {
         help += &format!("  {:<16} {}\n", workload.name, workload.about);
@@ -162,10 +219,37 @@ mod tests {
             (&["run", "--fast"], "unknown option --fast"),
             (&["measure"], "unknown command measure"),
             (&["run", "--out"], "--out needs a directory"),
+            (&["publish", "--quick"], "--quick is not for `compare publish`"),
         ] {
             let arguments = arguments.iter().map(|argument| (*argument).to_owned());
             let wrong = parse(arguments).err().expect("it is wrong").0;
             assert!(wrong.contains(said) && !wrong.contains('\n'), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_was_chosen_is_told_as_it_is_given() {
+        let chosen = |line: &str| match parse(line.split(' ').map(str::to_owned)) {
+            Ok(Command::Run(options)) => options.chosen(),
+            _ => panic!("{line} is right"),
+        };
+        assert_eq!(chosen("run --full --seed 7 --no-build --port 2000"), "");
+        let line = "--only start,burst --peers go --clients 400 --rounds 2";
+        assert_eq!(chosen(&format!("run {line} --resume --quick")), line);
+    }
+
+    #[test]
+    fn make_hands_its_args_on() {
+        for (target, said) in
+            [("compare", "-- run --quick"), ("compare-full", "-- run --full --quick")]
+        {
+            let mut make = std::process::Command::new("make");
+            make.args(["--dry-run", target, "ARGS=--quick"]).current_dir(peers::above());
+            // Those of the make that runs the tests.
+            make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+            let said_by = make.output().expect("make is there");
+            let printed = String::from_utf8_lossy(&said_by.stdout);
+            assert!(printed.contains(said), "{printed}");
         }
     }
 }

@@ -151,11 +151,11 @@ impl Peer {
             Start::Cargo(_) | Start::Go => command = Command::new(self.binary(program)),
             Start::Python(options) => {
                 command = Command::new(PYTHON.as_deref().unwrap_or("python3"));
-                command.arg(self.sources().join("server.py")).args(options);
+                command.args(self.files()).args(options);
             }
             Start::Node => {
                 command = Command::new("node");
-                command.arg(self.sources().join("server.js"));
+                command.args(self.files());
             }
         }
         command.arg(program.name()).arg(address.to_string());
@@ -172,6 +172,17 @@ impl Peer {
                 let plain = built.join(self.name);
                 if plain.exists() { plain } else { built.join(self.package()) }
             }
+        }
+    }
+
+    /// What is run, apart from a runtime that has a version.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        match self.start {
+            Start::Ours(_) => Program::ALL.map(|program| self.binary(program)).into(),
+            Start::Cargo(_) | Start::Go => vec![self.binary(Program::Chat)],
+            Start::Python(_) => vec![self.sources().join("server.py")],
+            Start::Node => vec![self.sources().join("server.js")],
+            Start::Ncat => Vec::new(),
         }
     }
 

@@ -14,10 +14,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(guesses: impl Iterator<Item = f64>) -> Progress {
+    /// Of the runs that are left after those that were `made`.
+    pub(crate) fn new(made: usize, guesses: impl Iterator<Item = f64>) -> Progress {
         let guesses: Vec<f64> = guesses.collect();
-        let all = guesses.iter().sum();
-        Progress { started: Instant::now(), all, done: 0.0, runs: guesses.len(), run: 0 }
+        let (all, runs) = (guesses.iter().sum(), made + guesses.len());
+        Progress { started: Instant::now(), all, done: 0.0, runs, run: made }
     }
 
     pub(crate) fn begin(&mut self, what: &str, guess: f64) {
@@ -59,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_is_left_follows_the_pace() {
-        let mut progress = Progress::new([100.0, 100.0].into_iter());
+        let mut progress = Progress::new(0, [100.0, 100.0].into_iter());
         assert_eq!(progress.left(Duration::ZERO).as_secs(), 200);
         progress.done = 100.0;
         assert_eq!(progress.left(Duration::from_secs(100)).as_secs(), 100);

@@ -1,23 +1,37 @@
 //! The report: tables, verdicts and pictures from the results.
 
+mod count;
 mod metric;
 mod plots;
 mod svg;
+mod table;
 mod tables;
 mod verdict;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Result;
+use crate::journal::Journal;
+use crate::options::Wrong;
+use crate::place::{self, JOURNAL, REPORT, RESULTS};
 use crate::results::Results;
 
-/// Writes report.md and the pictures beside results.json again.
-pub(crate) fn again(directory: &Path) -> Result<()> {
-    write(&Results::read(&directory.join("results.json"))?, directory)
+/// Writes a run's report again, of the runs that were made if it is unfinished.
+pub(crate) fn again(folder: Option<PathBuf>) -> Result<PathBuf> {
+    let newest = || place::holding(&place::runs(), JOURNAL).into_iter().next();
+    let none = || Wrong("there is no run; `compare run` makes one".into());
+    let folder = folder.or_else(newest).ok_or_else(none)?;
+    if folder.join(RESULTS).exists() {
+        return write(&Results::read(&folder.join(RESULTS))?, &folder);
+    }
+    let journal = Journal::open(&folder)
+        .map_err(|error| Wrong(format!("{} holds no run: {error}", folder.display())))?;
+    write(&Results { unfinished: true, ..journal.results() }, &folder)
 }
 
-pub(crate) fn write(results: &Results, directory: &Path) -> Result<()> {
+/// Returns the whole path of the report.
+pub(crate) fn write(results: &Results, directory: &Path) -> Result<PathBuf> {
     let mut pictures = Vec::new();
     for plot in plots::PLOTS {
         let file = directory.join(format!("{}.svg", plot.name));
@@ -38,17 +52,39 @@ pub(crate) fn write(results: &Results, directory: &Path) -> Result<()> {
     }
     text += &tables::workloads(results);
     text += &tables::foot(results);
-    fs::write(directory.join("report.md"), text)?;
-    Ok(())
+    let report = directory.join(REPORT);
+    fs::write(&report, text)?;
+    Ok(report.canonicalize()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::scratch;
+
+    #[test]
+    fn the_whole_path_of_the_report_is_told_and_all_pictures_in_it_are_there() {
+        let folder = scratch("report");
+        let up = folder.join("..").join(folder.file_name().expect("its name"));
+        let report = write(&made_up::results(), &up).expect("written");
+        assert!(report.is_absolute());
+        assert_eq!(report, folder.canonicalize().expect("it is there").join(REPORT));
+        let text = fs::read_to_string(&report).expect("it is there");
+        let linked: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_suffix(".svg)")?.split("](").nth(1))
+            .collect();
+        assert_eq!(linked, ["cpu-by-rate", "latency", "system-calls"]);
+        assert!(linked.iter().all(|name| folder.join(format!("{name}.svg")).exists()));
+        fs::remove_dir_all(folder).expect("it is ours");
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod made_up {
     //! Results that nobody measured.
 
-    use crate::machine::Card;
     use crate::results::{Facts, OURS, OURS_AGAIN, Outcome, Results, Sample, Trace};
-    use crate::workload::Extent;
 
     /// Ours takes 4 µs, the same once more; "raw-epoll" 2 µs, "threads" 8 µs and "node" 4.04 µs.
     pub(crate) fn results() -> Results {
@@ -77,10 +113,9 @@ pub(crate) mod made_up {
             calls: [("sendto".to_owned(), calls), ("epoll_wait".to_owned(), 0.1)].into(),
         };
         let names = [OURS, "raw-epoll", "threads", "node", "asyncio"];
-        let facts = |name: &str| Facts { name: name.into(), ..Facts::default() };
+        let facts =
+            |name: &str| Facts { name: name.into(), lane: "made up".into(), ..Facts::default() };
         Results {
-            card: Card::default(),
-            extent: Extent::Usual,
             seed: 1,
             minutes: 1.0,
             prices: [("send".to_owned(), 1000.0), ("recv".to_owned(), 500.0)].into(),
@@ -89,6 +124,7 @@ pub(crate) mod made_up {
             samples,
             traces: vec![trace(OURS, 1.0), trace("raw-epoll", 0.5), trace("threads", 1.0)],
             traced_with: Some("perf trace -s".into()),
+            ..Results::default()
         }
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::machine::Card;
+use crate::options;
 use crate::workload::Extent;
 
 /// What kept a run from being faster.
@@ -74,6 +75,16 @@ pub(crate) struct Trace {
     pub(crate) calls: BTreeMap<String, f64>,
 }
 
+impl Trace {
+    pub(crate) fn of(run: &Sample) -> Trace {
+        let calls = run.outcome.metrics.iter().filter_map(|(name, value)| {
+            name.strip_prefix("call:").map(|name| (name.to_owned(), *value))
+        });
+        let (workload, peer) = (run.workload.clone(), run.peer.clone());
+        Trace { workload, peer, calls: calls.collect() }
+    }
+}
+
 /// What a peer is, apart from how fast.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Facts {
@@ -86,13 +97,22 @@ pub(crate) struct Facts {
     pub(crate) crates: Option<usize>,
     /// Bytes of the stripped binary; none for scripts.
     pub(crate) size: Option<u64>,
+    /// Of the files that are run.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) digest: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Results {
     pub(crate) card: Card,
     pub(crate) extent: Extent,
     pub(crate) seed: u64,
+    /// The options that chose workloads, peers, rounds and clients, as they are given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) chosen: String,
+    /// More runs were to come.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unfinished: bool,
     pub(crate) minutes: f64,
     /// Nanoseconds a system call, by name.
     pub(crate) prices: BTreeMap<String, f64>,
@@ -110,14 +130,28 @@ pub(crate) const OURS_AGAIN: &str = "ours-again";
 
 impl Results {
     pub(crate) fn read(file: &Path) -> Result<Results> {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let name = file.display();
         let text = fs::read_to_string(file)
-            .map_err(|error| format!("cannot read {name}: {error}; run `compare run` first"))?;
+            .map_err(|error| format!("cannot read {name}, which a finished run has: {error}"))?;
         Ok(serde_json::from_str(&text).map_err(|error| format!("{name} is damaged: {error}"))?)
     }
 
+    /// Whole or not at all: a half one would pass for a finished run.
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
-        Ok(fs::write(file, serde_json::to_string(self)? + "\n")?)
+        let half = file.with_extension("half");
+        fs::write(&half, serde_json::to_string(self)? + "\n")?;
+        Ok(fs::rename(half, file)?)
+    }
+
+    /// The command that made it.
+    pub(crate) fn asked(&self) -> String {
+        options::asked(self.extent, self.seed, &self.chosen)
+    }
+
+    /// Of a workload, by the peer that has most of them.
+    pub(crate) fn rounds(&self, workload: &str) -> usize {
+        let samples = self.samples.iter().filter(|sample| sample.workload == workload);
+        samples.map(|sample| sample.round).max().unwrap_or(0)
     }
 
     /// Valid runs of a peer, by round.

@@ -1,33 +1,31 @@
 //! The runner: a fresh server and a fresh generator for each run, in shuffled order.
 
-use std::collections::HashMap;
-use std::fs;
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::calibrate;
 use crate::conform;
-use crate::cores::{self, Cores};
+use crate::cores::Cores;
 use crate::facts;
+use crate::journal::{self, Entry, Journal};
 use crate::load::{self, Job};
 use crate::machine::Machine;
-use crate::options::{Options, Wrong};
-use crate::peers::{self, PEERS, Peer};
+use crate::options::Options;
+use crate::peers::Peer;
+use crate::place::{self, RESULTS};
+use crate::plan::{self, Task};
 use crate::prepare;
 use crate::progress::{Progress, guess};
 use crate::report;
-use crate::results::{OURS, OURS_AGAIN, Outcome, Results, Sample, Trace};
+use crate::results::{OURS, Outcome, Results, Sample};
 use crate::running;
 use crate::server::{self, Server};
-use crate::stats::Shuffle;
 use crate::trace::Tool;
-use crate::workload::{self, Extent, Load, Program, WORKLOADS, Workload};
-
-/// Descriptors that are not clients, in the server and in the generator.
-const OTHER_DESCRIPTORS: u64 = 64;
+use crate::workload::{Load, Program};
 
 /// Time a generator has beside its window.
 const GENERATOR: Duration = Duration::from_secs(50);
@@ -38,78 +36,47 @@ const PATIENCE: f64 = 0.5;
 /// A peer that failed a workload so often is not asked again.
 const FAILURES: usize = 2;
 
-struct Task {
-    workload: Workload,
-    peer: Peer,
-    /// Ours has two.
-    name: &'static str,
-    round: usize,
-    traced: bool,
-}
-
-pub(crate) fn run(options: &Options) -> Result<()> {
-    // Before anything is measured: it would be lost.
-    fs::create_dir_all(&options.out).map_err(|error| {
-        Wrong(format!("--out {} cannot be made: {error}", options.out.display()))
-    })?;
-    let results = measure(options)?;
-    results.write(&options.out.join("results.json"))?;
-    report::write(&results, &options.out)?;
-    eprintln!("the report is in report.md");
-    Ok(())
-}
-
-/// The whole chain once, small; an error if any link of it does not hold.
-pub(crate) fn smoke(options: &Options) -> Result<()> {
-    let mut options = options.clone();
-    options.extent = Extent::Quick;
-    options.rounds = options.rounds.or(Some(1));
-    options.clients = options.clients.min(400);
-    options.out = peers::here().join("target/smoke");
-    if options.peers.is_empty() {
-        options.peers = ["raw-epoll", "smol-documented"].map(str::to_owned).into();
-    }
-    if options.only.is_empty() {
-        let few =
-            ["echo-50", "echo-pipelined", "chat-200", "fan-1000", "idle-chat", "burst", "start"];
-        options.only = few.map(str::to_owned).into();
-    }
-    run(&options)?;
-    let results = Results::read(&options.out.join("results.json"))?;
-    let faulty = |sample: &&Sample| sample.outcome.fault.is_some();
-    if let Some(Sample { workload, peer, outcome, .. }) = results.samples.iter().find(faulty) {
-        let fault = outcome.fault.as_deref().unwrap_or_default();
-        return Err(format!("{peer}, {workload}: {fault}").into());
-    }
-    for name in &options.only {
-        if results.runs(name, OURS).next().is_none() {
-            return Err(format!("{name} was not measured").into());
+/// Measures, and writes results and report into the run's folder. Returns the report's path.
+pub(crate) fn run(options: &Options) -> Result<PathBuf> {
+    let unfinished = journal::unfinished(options);
+    let folder = match (options.resume, unfinished) {
+        (true, unfinished) => unfinished?,
+        (false, unfinished) => {
+            if let Ok(folder) = unfinished {
+                let folder = folder.display();
+                eprintln!("{folder} holds such a run, unfinished: --resume goes on with it");
+            }
+            place::fresh(options.out.as_deref())?
         }
-    }
-    if let Some((peer, why)) = results.skipped.first() {
-        return Err(format!("{peer} was skipped: {why}").into());
-    }
-    eprintln!("the whole chain holds");
-    Ok(())
-}
-
-/// The generator's process: a job in, an outcome out.
-pub(crate) fn generate() -> Result<()> {
-    let mut job = String::new();
-    std::io::stdin().read_to_string(&mut job)?;
-    let job: Job = serde_json::from_str(&job)?;
-    println!("{}", serde_json::to_string(&load::run(&job))?);
-    Ok(())
-}
-
-fn measure(options: &Options) -> Result<Results> {
-    running::watch()?;
+    };
+    running::watch(folder.clone())?;
     let machine = Machine::take()?;
+    let Ready { tasks, tool, begun } = get_ready(options, &machine)?;
+    let mut journal = if options.resume {
+        journal::take_up(&folder, &begun)?
+    } else {
+        let prices = calibrate::prices(&machine)?;
+        Journal::begin(&folder, Results { prices, ..begun })?
+    };
+    work(options, &machine, &tasks, tool, &mut journal)?;
+    let results = journal.results();
+    results.write(&folder.join(RESULTS))?;
+    report::write(&results, &folder)
+}
+
+struct Ready {
+    tasks: Vec<Task>,
+    tool: Option<Tool>,
+    begun: Results,
+}
+
+/// Builds, and finds out who takes part.
+fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
     if let Some(port) = options.port {
         server::begin_at(port)?;
     }
-    let workloads = workloads(options, &machine)?;
-    let wanted = wanted(options);
+    let workloads = plan::workloads(options, machine)?;
+    let wanted = plan::wanted(options);
     let stale = if options.build { prepare::build(&wanted)? } else { Vec::new() };
     let (mut present, mut skipped) = (Vec::new(), Vec::new());
     for peer in wanted {
@@ -121,7 +88,7 @@ fn measure(options: &Options) -> Result<Results> {
         }
     }
     eprintln!("checking that all speak the protocol");
-    let failed = conform::check(&machine, &present);
+    let failed = conform::check(machine, &present);
     for (peer, program, why) in &failed {
         eprintln!("{} does not speak {}: {why}", peer.name, program.name());
         skipped.push((format!("{} ({})", peer.name, program.name()), why.clone()));
@@ -129,125 +96,44 @@ fn measure(options: &Options) -> Result<Results> {
     let fit = |peer: &Peer, program: Program| {
         !failed.iter().any(|(other, failed, _)| other.name == peer.name && *failed == program)
     };
-    let prices = calibrate::prices(&machine)?;
     let tool = Tool::find();
-    let tasks = tasks(options, &workloads, &present, &fit, tool.is_some());
-    // Of what is built now, whatever is edited meanwhile.
-    let (card, peers) = (machine.card(), present.iter().map(facts::facts).collect());
-    let started = Instant::now();
-    let (samples, traces) = work(options, &machine, &tasks, tool)?;
-    Ok(Results {
-        card,
+    let begun = Results {
+        // Of what is built now, whatever is edited meanwhile.
+        card: machine.card(),
+        peers: present.iter().map(facts::facts).collect(),
         extent: options.extent,
         seed: options.seed,
-        minutes: started.elapsed().as_secs_f64() / 60.0,
-        prices,
-        peers,
+        chosen: options.chosen(),
         skipped,
-        samples,
-        traces,
         traced_with: tool.map(|tool| tool.name().to_owned()),
-    })
-}
-
-fn wanted(options: &Options) -> Vec<Peer> {
-    let all = options.peers.is_empty();
-    let named = |peer: &&Peer| options.peers.iter().any(|name| name == peer.name);
-    PEERS.iter().filter(|peer| all || peer.name == OURS || named(peer)).copied().collect()
-}
-
-/// Those of the extent, or the chosen ones.
-///
-/// # Errors
-/// When one has more clients than there are descriptors.
-fn workloads(options: &Options, machine: &Machine) -> Result<Vec<Workload>> {
-    let chosen: Vec<Workload> = if options.only.is_empty() {
-        let all = WORKLOADS.into_iter();
-        all.filter(|workload| workload.rounds(options.extent) > 0).collect()
-    } else {
-        options.only.iter().filter_map(|name| workload::find(name)).collect()
+        ..Results::default()
     };
-    let capped: Vec<Workload> =
-        chosen.into_iter().map(|workload| workload.capped(options.clients)).collect();
-    for workload in &capped {
-        let needed = workload.clients() as u64 + OTHER_DESCRIPTORS;
-        if needed > machine.descriptors {
-            let (name, limit) = (workload.name, machine.descriptors);
-            let most = limit.saturating_sub(OTHER_DESCRIPTORS);
-            return Err(Box::new(Wrong(format!(
-                "{name} needs {needed} descriptors and the limit is {limit}: raise it with \
-                 ulimit -n, or give --clients {most}"
-            ))));
-        }
-    }
-    Ok(capped)
+    let tasks = plan::tasks(options, &workloads, &present, &fit, tool.is_some());
+    Ok(Ready { tasks, tool, begun })
 }
 
-/// Round by round, so that a slow drift of the machine meets everybody alike; the traced runs
-/// at the end.
-fn tasks(
-    options: &Options,
-    workloads: &[Workload],
-    peers: &[Peer],
-    fit: &impl Fn(&Peer, Program) -> bool,
-    traced: bool,
-) -> Vec<Task> {
-    let least = if options.only.is_empty() { 0 } else { 3 };
-    let rounds = |workload: &Workload| match (options.rounds, workload.rounds(options.extent)) {
-        (Some(rounds), _) => rounds,
-        (None, 0) => least.max(workload.rounds(Extent::Full)),
-        (None, rounds) => rounds.max(least),
-    };
-    let takes_part =
-        |workload: &Workload, peer: &Peer| peer.runs(workload) && fit(peer, workload.program);
-    let mut shuffle = Shuffle(options.seed);
-    let mut tasks = Vec::new();
-    for round in 1..=workloads.iter().map(rounds).max().unwrap_or(0) {
-        for workload in workloads.iter().filter(|workload| rounds(workload) >= round) {
-            let mut block: Vec<Task> = peers
-                .iter()
-                .filter(|peer| takes_part(workload, peer))
-                .map(|peer| task(workload, peer, peer.name, round, false))
-                .collect();
-            if let Some(ours) = peers.iter().find(|peer| peer.name == OURS) {
-                block.push(task(workload, ours, OURS_AGAIN, round, false));
-            }
-            shuffle.shuffle(&mut block);
-            tasks.append(&mut block);
-        }
-    }
-    for workload in workloads.iter().filter(|workload| traced && workload.traced) {
-        let part = peers.iter().filter(|peer| takes_part(workload, peer));
-        tasks.extend(part.map(|peer| task(workload, peer, peer.name, 1, true)));
-    }
-    tasks
-}
-
-fn task(workload: &Workload, peer: &Peer, name: &'static str, round: usize, traced: bool) -> Task {
-    Task { workload: *workload, peer: *peer, name, round, traced }
-}
-
+/// Makes the runs that the journal does not hold yet.
 fn work(
     options: &Options,
     machine: &Machine,
     tasks: &[Task],
     tool: Option<Tool>,
-) -> Result<(Vec<Sample>, Vec<Trace>)> {
-    let guesses = tasks.iter().map(|task| guess(&task.workload, options.extent));
-    let patience = guesses.clone().sum::<f64>() * PATIENCE;
-    let mut cores = Cores::new(machine, Duration::from_secs_f64(patience))?;
-    let mut progress = Progress::new(guesses);
-    let (mut samples, mut traces) = (Vec::new(), Vec::new());
-    let mut failures: HashMap<(&str, &str), usize> = HashMap::new();
-    for task in tasks {
+    journal: &mut Journal,
+) -> Result<()> {
+    let left: Vec<&Task> = tasks.iter().filter(|task| !task.is_made(journal)).collect();
+    let guesses = left.iter().map(|task| guess(&task.workload, options.extent));
+    let patience = Duration::from_secs_f64(guesses.clone().sum::<f64>() * PATIENCE);
+    let mut cores = Cores::new(machine, patience, &journal.results().samples)?;
+    let mut progress = Progress::new(tasks.len() - left.len(), guesses);
+    for task in left {
         let Task { workload, name, round, traced, .. } = task;
         let how = if *traced { "counting system calls".into() } else { format!("round {round}") };
         let what = format!("{} {name}, {how}", workload.name);
         progress.begin(&what, guess(workload, options.extent));
-        let failures = failures.entry((workload.name, *name)).or_default();
-        if *failures >= FAILURES {
+        if journal.failures(workload.name, name) >= FAILURES {
             continue;
         }
+        let started = Instant::now();
         let run = || {
             one(options, machine, task, tool.filter(|_| *traced))
                 .unwrap_or_else(|error| Outcome::invalid(error.to_string()))
@@ -256,24 +142,22 @@ fn work(
         let outcome = if alone { run() } else { cores.together(run)? };
         if let Some(fault) = &outcome.fault {
             eprintln!("            {fault}");
-            *failures += 1;
         }
+        let seconds = started.elapsed().as_secs_f64();
         let (workload, peer) = (workload.name.to_owned(), (*name).to_owned());
-        if *traced {
-            traces.extend(outcome.fault.is_none().then(|| calls(workload, peer, &outcome)));
-        } else {
-            samples.push(Sample { workload, peer, round: *round, outcome });
-        }
+        let run = Sample { workload, peer, round: *round, outcome };
+        journal.add(Entry { traced: *traced, seconds, run })?;
     }
-    cores::mark(&mut samples);
-    Ok((samples, traces))
+    Ok(())
 }
 
-fn calls(workload: String, peer: String, outcome: &Outcome) -> Trace {
-    let calls = outcome.metrics.iter().filter_map(|(name, value)| {
-        name.strip_prefix("call:").map(|name| (name.to_owned(), *value))
-    });
-    Trace { workload, peer, calls: calls.collect() }
+/// The generator's process: a job in, an outcome out.
+pub(crate) fn generate() -> Result<()> {
+    let mut job = String::new();
+    std::io::stdin().read_to_string(&mut job)?;
+    let job: Job = serde_json::from_str(&job)?;
+    println!("{}", serde_json::to_string(&load::run(&job))?);
+    Ok(())
 }
 
 fn one(options: &Options, machine: &Machine, task: &Task, tracer: Option<Tool>) -> Result<Outcome> {
@@ -300,7 +184,17 @@ fn generator(job: &Job) -> Result<Outcome> {
     // Not the path, where another build may lie by now.
     let mut command = Command::new("/proc/self/exe");
     command.arg("load").stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn()?;
+    let mut child = running::start(&mut command)?;
+    let said = converse(&mut child, job);
+    running::end(&mut child);
+    let Some(said) = said? else {
+        return Ok(Outcome::invalid("the server took no clients, or answered none, in time"));
+    };
+    Ok(serde_json::from_str(&said).map_err(|_| "the generator ended without a word")?)
+}
+
+/// What the generator says of the job; nothing when its time is over.
+fn converse(child: &mut Child, job: &Job) -> Result<Option<String>> {
     let mut input = child.stdin.take().ok_or("no standard input")?;
     input.write_all(serde_json::to_string(job)?.as_bytes())?;
     drop(input);
@@ -311,13 +205,5 @@ fn generator(job: &Job) -> Result<Outcome> {
         let _too_late = sender.send(output.read_to_string(&mut said).map(|_| said));
     });
     let said = receiver.recv_timeout(Duration::from_millis(job.window) + GENERATOR);
-    if said.is_err() {
-        child.kill()?;
-    }
-    let _status = child.wait()?;
-    let Ok(said) = said else {
-        return Ok(Outcome::invalid("the server took no clients, or answered none, in time"));
-    };
-    let said = said?;
-    Ok(serde_json::from_str(&said).map_err(|_| "the generator ended without a word")?)
+    Ok(said.ok().transpose()?)
 }

@@ -1,25 +1,38 @@
-//! The servers that run at the moment: none must outlive this process, however that ends.
+//! The processes that run at the moment: none must outlive this one when a signal ends it.
 
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-/// Held while a server is started or ended, so that a signal finds it here or not at all.
+use crate::place::JOURNAL;
+
+/// Held while a process is started or ended, so that a signal finds it here or not at all.
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
-/// Ends the running servers when a signal ends this process.
-pub(crate) fn watch() -> io::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+/// Ends what runs when a signal ends this process, and tells what is kept in `folder`.
+pub(crate) fn watch(folder: PathBuf) -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
+            // Until the end: a run that fails since it was killed here must not be kept.
             let running = running();
             for pid in running.iter().filter_map(|pid| Pid::from_raw(*pid as i32)) {
                 let _gone_already = kill_process(pid, Signal::KILL);
+            }
+            if folder.join(JOURNAL).exists() {
+                let _nobody_reads_it = writeln!(
+                    io::stderr(),
+                    "\ncompare: the runs made until now are kept in {}; the same command with \
+                     --resume goes on with them",
+                    folder.display(),
+                );
             }
             let _ends_here = emulate_default_handler(signal);
         }
@@ -27,9 +40,10 @@ pub(crate) fn watch() -> io::Result<()> {
     Ok(())
 }
 
+/// In a group of its own, which a terminal's ^C does not reach: that would look like a fault.
 pub(crate) fn start(command: &mut Command) -> io::Result<Child> {
     let mut running = running();
-    let child = command.spawn()?;
+    let child = command.process_group(0).spawn()?;
     running.push(child.id());
     Ok(child)
 }

@@ -5,6 +5,8 @@ pub(crate) const LEAST_BAND: f64 = 0.03;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
+    /// How many values.
+    pub(crate) n: usize,
     pub(crate) median: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
@@ -20,7 +22,7 @@ pub(crate) fn spread(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
     } else {
         (values[middle - 1] + values[middle]) / 2.0
     };
-    Some(Spread { median, min, max })
+    Some(Spread { n: values.len(), median, min, max })
 }
 
 /// The band within which two count as equal: twice the median distance from 1 of the ratios of
@@ -83,7 +85,7 @@ mod tests {
     #[test]
     fn a_spread_is_median_and_extremes() {
         assert_eq!(spread([]), None);
-        assert_eq!(spread([3.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
+        assert_eq!(spread([3.0, 1.0, 2.0]), Some(Spread { n: 3, median: 2.0, min: 1.0, max: 3.0 }));
         assert_eq!(spread([4.0, 1.0]).map(|spread| spread.median), Some(2.5));
     }
 

@@ -43,10 +43,11 @@ pub(crate) enum Load {
 }
 
 /// How much is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Extent {
     Quick,
+    #[default]
     Usual,
     Full,
 }

@@ -57,12 +57,11 @@ pub(crate) fn metrics(load: &Load) -> &'static [Metric] {
         aside("repeated", "repeated"),
         aside("skipped", "left out"),
     ];
-    const IDLE: [Metric; 5] = [
+    const IDLE: [Metric; 4] = [
         less("rss_client_bytes", "RSS bytes a client"),
         aside("pss_client_bytes", "PSS bytes a client"),
         less("rss_empty_kib", "RSS empty, KiB"),
         aside("rss_full_kib", "RSS full, KiB"),
-        aside("threads", "threads"),
     ];
     const BURST: [Metric; 5] = [
         less("all_ms", "all served, ms"),
@@ -114,6 +113,8 @@ pub(crate) fn value(results: &Results, workload: &str, peer: &str, key: &str) ->
 pub(crate) struct Comparison {
     /// Theirs by ours: the median over the rounds that both have.
     pub(crate) ratio: f64,
+    /// How many of these there are.
+    pub(crate) n: usize,
     pub(crate) standing: Standing,
 }
 
@@ -124,23 +125,21 @@ pub(crate) fn compare(
     peer: &str,
     metric: &Metric,
 ) -> Option<Comparison> {
-    let rounds = results.samples.iter().filter(|run| run.workload == workload.name);
-    let rounds = rounds.map(|run| run.round).max()?;
-    let ratios: Vec<f64> = ratios(results, workload.name, peer, metric.key).collect();
-    if ratios.len() * 2 <= rounds {
+    let Spread { median: ratio, n, .. } = spread(ratios(results, workload.name, peer, metric.key))?;
+    if n * 2 <= results.rounds(workload.name) {
         return None;
     }
-    let ratio = spread(ratios)?.median;
-    let standing = standing(ratio, equals(results, workload.name, metric.key)?);
-    Some(Comparison { ratio, standing })
+    let (band, _) = equals(results, workload.name, metric.key)?;
+    Some(Comparison { ratio, n, standing: standing(ratio, band) })
 }
 
-/// The band that ours against itself gives.
-pub(crate) fn equals(results: &Results, workload: &str, key: &str) -> Option<f64> {
+/// The band that ours against itself gives, and of how many rounds.
+pub(crate) fn equals(results: &Results, workload: &str, key: &str) -> Option<(f64, usize)> {
     let again: Vec<f64> = ratios(results, workload, OURS_AGAIN, key).collect();
+    let n = again.len();
     // One or two rounds tell little of how far equals can be apart.
-    let least = if again.len() < 3 { 0.15 } else { 0.0 };
-    (!again.is_empty()).then(|| band(again).max(least))
+    let least = if n < 3 { 0.15 } else { 0.0 };
+    (n > 0).then(|| (band(again).max(least), n))
 }
 
 /// Share of deliveries that did not come from which a server counts as frozen.

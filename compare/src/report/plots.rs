@@ -1,16 +1,17 @@
 //! The pictures: which figures go on which axes.
 
+use super::count;
 use super::metric::{is_ranked, value};
 use super::svg::{Axis, Bar, Lines, Series, stacked};
 use crate::histogram::Histogram;
 use crate::peers::{self, Lane, PEERS};
 use crate::results::{OURS, Results};
-use crate::stats::spread;
+use crate::stats::{Spread, spread};
 
 pub(crate) struct Plot {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// `None` when nothing of it was measured.
+    /// `None` when nothing of it was measured, or one point only.
     pub(crate) draw: fn(&Results) -> Option<String>,
 }
 
@@ -27,31 +28,52 @@ pub(crate) const PLOTS: [Plot; 6] = [
 /// Calls a delivery below which a name has no colour of its own.
 const RARE: f64 = 0.02;
 
+/// A place on each axis, and of how many runs it is.
+type Point = (f64, f64, usize);
+
 /// A curve for each peer that has one.
-fn curves(results: &Results, points: impl Fn(&str) -> Option<Vec<(f64, f64)>>) -> Vec<Series> {
-    let named = results.peers.iter().map(|facts| facts.name.as_str());
-    named
-        .filter_map(|name| {
-            let points = points(name).filter(|points| !points.is_empty())?;
-            let color = PEERS.iter().position(|peer| peer.name == name).unwrap_or(0);
-            let floor = peers::find(name).is_some_and(|peer| peer.lane == Lane::Floor);
-            let bold = name == OURS;
-            Some(Series { name: name.into(), color, bold, dashed: floor, points })
-        })
-        .collect()
+fn chart(
+    results: &Results,
+    title: &str,
+    x: Axis,
+    y: Axis,
+    points: impl Fn(&str) -> Option<Vec<Point>>,
+) -> Lines {
+    let names = results.peers.iter().map(|facts| facts.name.as_str());
+    let curves: Vec<(&str, Vec<Point>)> =
+        names.filter_map(|name| Some((name, points(name)?))).collect();
+    let counts = curves.iter().flat_map(|(_, points)| points).map(|point| point.2);
+    let most = counts.max().unwrap_or(0);
+    let series = curves.into_iter().filter_map(|(name, points)| curve(name, &points, most));
+    let title = format!("{title}, {}", count::usual(most));
+    Lines { title, x, y, series: series.collect() }
+}
+
+fn curve(name: &str, points: &[Point], usual: usize) -> Option<Series> {
+    let counts = || points.iter().map(|point| point.2);
+    let count = count::range(counts().min()?, counts().max()?, usual);
+    Some(Series {
+        name: format!("{name}{count}"),
+        color: PEERS.iter().position(|peer| peer.name == name).unwrap_or(0),
+        bold: name == OURS,
+        dashed: peers::find(name).is_some_and(|peer| peer.lane == Lane::Floor),
+        points: points.iter().map(|(x, y, _)| (*x, *y)).collect(),
+    })
 }
 
 /// A metric's medians over workloads that stand for a place on the axis.
-fn medians(
-    results: &Results,
-    at: &[(&str, f64)],
-    key: &str,
-    peer: &str,
-) -> Option<Vec<(f64, f64)>> {
-    let points = at
-        .iter()
-        .filter_map(|(workload, x)| Some((*x, value(results, workload, peer, key)?.median)));
+fn medians(results: &Results, at: &[(&str, f64)], key: &str, peer: &str) -> Option<Vec<Point>> {
+    let points = at.iter().filter_map(|(workload, x)| {
+        let Spread { median, n, .. } = value(results, workload, peer, key)?;
+        Some((*x, median, n))
+    });
     Some(points.collect())
+}
+
+/// A curve that the first valid run of a peer drew.
+fn drawn(results: &Results, workload: &str, peer: &str, key: &str) -> Option<Vec<Point>> {
+    let points = results.runs(workload, peer).next()?.outcome.series.get(key)?;
+    Some(points.iter().map(|(x, y)| (*x, *y, 1)).collect())
 }
 
 fn axis(label: &str, log: bool, ticks: &[(f64, &str)]) -> Axis {
@@ -61,17 +83,11 @@ fn axis(label: &str, log: bool, ticks: &[(f64, &str)]) -> Axis {
 
 fn cpu_by_rate(results: &Results) -> Option<String> {
     let at = [("chat-200", 200.0), ("chat-1000", 1000.0), ("chat-5000", 5000.0)];
-    Lines {
-        title: "CPU of one delivery".into(),
-        x: axis(
-            "lines a second, 100 clients",
-            true,
-            &[(200.0, "200"), (1000.0, "1,000"), (5000.0, "5,000")],
-        ),
-        y: axis("µs", true, &[]),
-        series: curves(results, |peer| medians(results, &at, "cpu_us", peer)),
-    }
-    .draw()
+    let rates = [(200.0, "200"), (1000.0, "1,000"), (5000.0, "5,000")];
+    let x = axis("lines a second, 100 clients", true, &rates);
+    let y = axis("µs", true, &[]);
+    let points = |peer: &str| medians(results, &at, "cpu_us", peer);
+    chart(results, "CPU of one delivery", x, y, points).draw()
 }
 
 fn latency(results: &Results) -> Option<String> {
@@ -95,27 +111,18 @@ fn latency(results: &Results) -> Option<String> {
             let share = 1.0 - 10_f64.powf(-nines);
             Some(spread(runs.iter().map(|run| run.quantile(share) as f64 / 1e3))?.median)
         };
-        steps.map(|nines| Some((nines, median(nines)?))).collect()
+        steps.map(|nines| Some((nines, median(nines)?, runs.len()))).collect()
     };
-    Lines {
-        title: "Latency, 1,000 lines a second among 100 clients".into(),
-        x: axis("share of the deliveries", false, &ticks),
-        y: axis("µs from when the line was due", true, &[]),
-        series: curves(results, spectrum),
-    }
-    .draw()
+    let x = axis("share of the deliveries", false, &ticks);
+    let y = axis("µs from when the line was due", true, &[]);
+    let title = "Latency, 1,000 lines a second among 100 clients";
+    chart(results, title, x, y, spectrum).draw()
 }
 
 fn memory(results: &Results) -> Option<String> {
-    let curve =
-        |peer: &str| results.runs("idle-chat", peer).next()?.outcome.series.get("rss_mib").cloned();
-    Lines {
-        title: "Memory by idle clients of the chat".into(),
-        x: axis("clients", false, &[]),
-        y: axis("MiB resident", false, &[]),
-        series: curves(results, curve),
-    }
-    .draw()
+    let (x, y) = (axis("clients", false, &[]), axis("MiB resident", false, &[]));
+    let points = |peer: &str| drawn(results, "idle-chat", peer, "rss_mib");
+    chart(results, "Memory by idle clients of the chat, the first run", x, y, points).draw()
 }
 
 fn system_calls(results: &Results) -> Option<String> {
@@ -134,40 +141,31 @@ fn system_calls(results: &Results) -> Option<String> {
             Bar { name: trace.peer.clone(), parts }
         })
         .collect();
-    stacked("System calls of one delivery, 1,000 lines a second", "calls a delivery", &bars)
+    let title = format!("System calls of one delivery, 1,000 lines a second, {}", count::usual(1));
+    stacked(&title, "calls a delivery", &bars)
 }
 
 fn one_to_many(results: &Results) -> Option<String> {
     let at = [("fan-100", 100.0), ("fan-1000", 1000.0), ("fan-10000", 10_000.0)];
-    Lines {
-        title: "One to many: until the last has the line".into(),
-        x: axis("clients", true, &[(100.0, "100"), (1000.0, "1,000"), (10_000.0, "10,000")]),
-        y: axis("ms, the median line", true, &[]),
-        series: curves(results, |peer| medians(results, &at, "last_p50_ms", peer)),
-    }
-    .draw()
+    let clients = [(100.0, "100"), (1000.0, "1,000"), (10_000.0, "10,000")];
+    let (x, y) = (axis("clients", true, &clients), axis("ms, the median line", true, &[]));
+    let points = |peer: &str| medians(results, &at, "last_p50_ms", peer);
+    chart(results, "One to many: until the last has the line", x, y, points).draw()
 }
 
 fn stalled_reader(results: &Results) -> Option<String> {
-    let series = |key: &'static str| {
-        move |peer: &str| results.runs("stalled", peer).next()?.outcome.series.get(key).cloned()
-    };
-    let delays = Lines {
-        title: "One client never reads: what the others notice".into(),
-        x: axis("seconds; a line that ends has ended for all", false, &[]),
-        y: axis("ms, the slowest delivery of each 0.1 s", true, &[]),
-        series: curves(results, series("worst_ms")),
-    };
-    let memory = Lines {
-        title: "What it costs meanwhile".into(),
-        x: axis("seconds", false, &[]),
-        y: axis("MiB resident more than at the start", false, &[]),
-        series: curves(results, |peer| {
-            let memory = series("rss_mib")(peer)?;
-            let first = memory.first()?.1;
-            Some(memory.into_iter().map(|(time, mib)| (time, (mib - first).max(0.0))).collect())
-        }),
-    };
+    let series = |key: &'static str| move |peer: &str| drawn(results, "stalled", peer, key);
+    let x = axis("seconds; a line that ends has ended for all", false, &[]);
+    let y = axis("ms, the slowest delivery of each 0.1 s", true, &[]);
+    let title = "One client never reads: what the others notice, in the first run";
+    let delays = chart(results, title, x, y, series("worst_ms"));
+    let x = axis("seconds", false, &[]);
+    let y = axis("MiB resident more than at the start", false, &[]);
+    let memory = chart(results, "What it costs meanwhile", x, y, |peer| {
+        let memory = series("rss_mib")(peer)?;
+        let first = memory.first()?.1;
+        Some(memory.into_iter().map(|(time, mib, n)| (time, (mib - first).max(0.0), n)).collect())
+    });
     delays.draw_both(&memory)
 }
 
@@ -188,5 +186,27 @@ mod tests {
         assert!(drawn("latency").is_some() && drawn("system-calls").is_some());
         assert_eq!(drawn("memory"), None);
         assert_eq!(drawn("stalled"), None);
+    }
+
+    #[test]
+    fn a_single_point_is_not_drawn() {
+        let mut results = made_up::results();
+        results.samples.retain(|run| run.workload == "chat-1000");
+        results.traces.retain(|trace| trace.peer == OURS);
+        assert_eq!(cpu_by_rate(&results), None);
+        assert_eq!(system_calls(&results), None);
+    }
+
+    #[test]
+    fn a_picture_says_of_how_many_runs_it_is() {
+        let mut results = made_up::results();
+        let title = |results: &Results| cpu_by_rate(results).expect("two rates");
+        results.samples.retain(|run| run.peer != "node" || run.round < 4);
+        results.samples.retain(|run| run.peer != "threads" || run.round == 2);
+        let svg = title(&results);
+        for said in ["CPU of one delivery, n=5<", ">ours<", ">node (n=3)<", ">threads†<"] {
+            assert!(svg.contains(said), "{said} in {svg}");
+        }
+        assert!(system_calls(&results).expect("three bars").contains("a second, n=1†<"));
     }
 }

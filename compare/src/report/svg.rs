@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-const WIDTH: f64 = 820.0;
+const WIDTH: f64 = 850.0;
 const HEIGHT: f64 = 400.0;
 const LEFT: f64 = 66.0;
-const RIGHT: f64 = 190.0;
+const RIGHT: f64 = 220.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 52.0;
 
@@ -64,7 +64,7 @@ struct Scale {
 }
 
 impl Lines {
-    /// `None` when there is nothing to draw.
+    /// `None` when there is nothing to draw, or one point of each only.
     pub(crate) fn draw(&self) -> Option<String> {
         let mut svg = open(HEIGHT);
         self.draw_at(&mut svg, 0.0)?;
@@ -81,7 +81,7 @@ impl Lines {
 
     fn draw_at(&self, svg: &mut String, top: f64) -> Option<()> {
         let points = || self.series.iter().flat_map(|series| &series.points);
-        points().next()?;
+        self.series.iter().find(|series| series.points.len() > 1)?;
         let x = Scale::over(points().map(|point| point.0), self.x.log, LEFT, WIDTH - RIGHT)?;
         let floor = top + HEIGHT - BOTTOM;
         let mut y = Scale::over(points().map(|point| point.1), self.y.log, floor, top + TOP)?;
@@ -145,11 +145,11 @@ impl Series {
     }
 }
 
-/// Horizontal bars, each stacked of its parts, on one linear scale.
+/// Horizontal bars, each stacked of its parts, on one linear scale. `None` for fewer than two.
 pub(crate) fn stacked(title: &str, label: &str, bars: &[Bar]) -> Option<String> {
     let total = |bar: &Bar| bar.parts.iter().map(|part| part.1).sum::<f64>();
     let most = bars.iter().map(total).fold(0.0, f64::max);
-    if most <= 0.0 {
+    if most <= 0.0 || bars.len() < 2 {
         return None;
     }
     let (left, row) = (150.0, 26.0);
@@ -314,6 +314,8 @@ mod tests {
     #[test]
     fn nothing_to_draw_is_no_chart() {
         assert_eq!(Lines::default().draw(), None);
+        let points = vec![series("one", &[(1.0, 2.0)]), series("two", &[(1.0, 5.0)])];
+        assert_eq!(Lines { series: points, ..Lines::default() }.draw(), None);
         assert_eq!(stacked("", "", &[]), None);
     }
 
@@ -329,7 +331,8 @@ mod tests {
     #[test]
     fn a_bar_is_as_long_as_its_parts() {
         let parts = vec![("sendto".to_owned(), 1.0), ("epoll_wait".to_owned(), 0.5)];
-        let svg = stacked("", "", &[Bar { name: "ours".into(), parts }]).expect("a bar");
+        let bars = ["ours", "go"].map(|name| Bar { name: name.into(), parts: parts.clone() });
+        let svg = stacked("", "", &bars).expect("two bars");
         assert!(svg.contains(">1.50</text>") && svg.contains("sendto"));
     }
 }

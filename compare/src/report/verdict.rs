@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::count::{SINGLE, mark, usual};
 use super::metric::{Comparison, FROZEN, Metric, compare, metrics, value};
 use super::svg::short;
 use crate::peers::{self, Lane};
 use crate::results::{OURS, Results};
-use crate::stats::Standing;
+use crate::stats::{Spread, Standing};
 use crate::workload::{Load, WORKLOADS, Workload};
 
 /// Acknowledgements are delayed by 40 ms on Linux: a server that leaves Nagle's algorithm on
@@ -24,26 +25,30 @@ pub(crate) fn verdict(results: &Results) -> String {
     for workload in WORKLOADS {
         for metric in metrics(&workload.load).iter().filter(|metric| !metric.aside) {
             let [ahead, behind, level] = sorted(results, &workload, metric);
-            let what = format!("\n- **{}, {}**: ", workload.name, metric.title);
-            let mut told = |peer: &str, ratio: f64| {
+            let rounds = results.rounds(workload.name);
+            let what = format!("\n- **{}, {}**, {}:", workload.name, metric.title, usual(rounds));
+            let times = |c: &Comparison| format!("{}×{}", short(c.ratio), mark(c.n, rounds));
+            let mut told = |(peer, c): &(&str, Comparison)| {
                 // Once a workload is enough: the counts are the same for all its metrics.
-                let new = explained.insert((workload.name, peer.to_owned()));
+                let new = explained.insert((workload.name, peer.to_string()));
                 let why = if new { why(results, &workload, peer) } else { String::new() };
-                format!("\n  - {} {}×{why}", named(peer), short(ratio))
+                format!("\n  - {} {}{why}", named(peer), times(c))
             };
             if let Some((furthest, others)) = behind.split_first() {
                 leads += &what;
-                let others = others.iter().map(|(peer, c)| format!("{peer} {}×", short(c.ratio)));
-                leads += &others.collect::<Vec<_>>().join(", ");
-                leads += &told(furthest.0, furthest.1.ratio);
+                let others = others.iter().map(|(peer, c)| format!(" {peer} {}", times(c)));
+                leads += &others.collect::<Vec<_>>().join(",");
+                leads += &told(furthest);
             }
             if !level.is_empty() {
-                let others: Vec<String> = level.iter().map(|(peer, _)| named(peer)).collect();
-                equal += &format!("{what}{}", others.join(", "));
+                let others = level.iter();
+                let others =
+                    others.map(|(peer, c)| format!(" {}{}", named(peer), mark(c.n, rounds)));
+                equal += &(what.clone() + &others.collect::<Vec<_>>().join(","));
             }
             if !ahead.is_empty() {
                 trails += &what;
-                trails += &ahead.iter().map(|(peer, c)| told(peer, c.ratio)).collect::<String>();
+                trails += &ahead.iter().map(told).collect::<String>();
             }
         }
     }
@@ -67,21 +72,24 @@ fn named(peer: &str) -> String {
 
 /// Who let one stalled reader keep the others from reading.
 fn frozen(results: &Results) -> String {
-    let share = |peer: &str| {
-        value(results, "stalled", peer, "undelivered_share").map_or(0.0, |share| share.median)
-    };
+    let rounds = results.rounds("stalled");
+    let share = |peer: &str| value(results, "stalled", peer, "undelivered_share");
+    let percent =
+        |share: &Spread| format!("{:.0} %{}", share.median * 100.0, mark(share.n, rounds));
     let names = results.peers.iter().map(|facts| facts.name.as_str());
     let frozen: Vec<String> = names
-        .filter(|peer| share(peer) >= FROZEN)
-        .map(|peer| format!("{peer} {:.0} %", share(peer) * 100.0))
+        .filter_map(|peer| Some((peer, share(peer).filter(|share| share.median >= FROZEN)?)))
+        .map(|(peer, share)| format!("{peer} {}", percent(&share)))
         .collect();
     if frozen.is_empty() {
         return String::new();
     }
-    let (frozen, ours) = (frozen.join(", "), share(OURS) * 100.0);
+    let ours = share(OURS).map_or("not measured".into(), |share| percent(&share));
     format!(
-        "\n- **stalled, deliveries that did not come to those who read**, because one did not \
-         (ours {ours:.0} %): {frozen}"
+        "\n- **stalled, deliveries that did not come to those who read**, because one did not, {}, \
+         ours {ours}: {}",
+        usual(rounds),
+        frozen.join(", ")
     )
 }
 
@@ -112,20 +120,25 @@ fn sorted<'a>(
 fn why(results: &Results, workload: &Workload, peer: &str) -> String {
     let mut reasons: Vec<String> = Vec::new();
     reasons.extend(calls(results, workload.name, peer));
-    let both = |key: &str| {
-        let get = |peer| value(results, workload.name, peer, key).map(|spread| spread.median);
-        Some((get(peer)?, get(OURS)?))
+    let rounds = results.rounds(workload.name);
+    let told = |figure: &Spread| short(figure.median) + &mark(figure.n, rounds);
+    // Theirs and ours, where they are far from each other.
+    let apart = |key: &str, least: f64| {
+        let get = |peer| value(results, workload.name, peer, key);
+        let (theirs, ours) = (get(peer)?, get(OURS)?);
+        let far = (theirs.median - ours.median).abs() > least;
+        far.then(|| (told(&theirs), told(&ours)))
     };
-    let far = |(theirs, ours): &(f64, f64), least: f64| (theirs - ours).abs() > least;
-    if let Some((theirs, ours)) = both("voluntary").filter(|both| far(both, SWITCHES)) {
-        let (theirs, ours) = (short(theirs), short(ours));
+    if let Some((theirs, ours)) = apart("voluntary", SWITCHES) {
         reasons.push(format!("{theirs} voluntary switches per 1,000 to {ours}"));
     }
-    if let Some((theirs, ours)) = both("threads").filter(|both| far(both, THREADS)) {
-        reasons.push(format!("{theirs:.0} threads to {ours:.0}"));
+    if let Some((theirs, ours)) = apart("threads", THREADS) {
+        reasons.push(format!("{theirs} threads to {ours}"));
     }
-    if let Some((waited, _)) = both("waited_1s").filter(|(theirs, _)| *theirs > 0.0) {
-        reasons.push(format!("{waited:.0} clients waited a second, for a full accept queue"));
+    let waited = value(results, workload.name, peer, "waited_1s");
+    if let Some(waited) = waited.filter(|waited| waited.median > 0.0) {
+        let waited = told(&waited);
+        reasons.push(format!("{waited} clients waited a second, for a full accept queue"));
     }
     if waits_for_acknowledgements(results, workload, peer) {
         let what = "its slowest lines take 40 ms, the delayed acknowledgement that Nagle's \
@@ -156,7 +169,7 @@ fn calls(results: &Results, workload: &str, peer: &str) -> Option<String> {
     let named: Vec<String> = named.collect();
     let (theirs, ours) = (short(total(theirs)), short(total(ours)));
     let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
-    Some(format!("{theirs} system calls per message to {ours}{named}"))
+    Some(format!("{theirs}{SINGLE} system calls per message to {ours}{SINGLE}{named}"))
 }
 
 fn waits_for_acknowledgements(results: &Results, workload: &Workload, peer: &str) -> bool {
@@ -195,10 +208,10 @@ mod tests {
     fn losses_stand_there_with_their_reason() {
         let text = verdict(&made_up::results());
         let (leads, rest) = text.split_once("## Where others lead").expect("two parts");
-        assert!(leads.contains("**chat-1000, CPU µs**: \n  - threads 2×"), "{leads}");
+        assert!(leads.contains("**chat-1000, CPU µs**, n=5:\n  - threads 2×"), "{leads}");
         let (trails, equal) = rest.split_once("## Where they are equal").expect("three parts");
         assert!(
-            trails.contains("raw-epoll (the floor) 0.50×: 0.60 system calls per message to 1.10"),
+            trails.contains("raw-epoll (the floor) 0.50×: 0.60† system calls per message to 1.10†"),
             "{trails}"
         );
         assert!(equal.contains("node"), "{equal}");

@@ -1,0 +1,141 @@
+//! Which runs there are to make, and in what order: the same for the same options.
+
+use crate::Result;
+use crate::journal::Journal;
+use crate::machine::Machine;
+use crate::options::{Options, Wrong};
+use crate::peers::{PEERS, Peer};
+use crate::results::{OURS, OURS_AGAIN};
+use crate::stats::Shuffle;
+use crate::workload::{self, Extent, Program, WORKLOADS, Workload};
+
+/// Descriptors that are not clients, in the server and in the generator.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// Rounds of a workload that is asked for by its name.
+const ROUNDS_BY_NAME: usize = 3;
+
+pub(crate) struct Task {
+    pub(crate) workload: Workload,
+    pub(crate) peer: Peer,
+    /// Ours has two.
+    pub(crate) name: &'static str,
+    pub(crate) round: usize,
+    pub(crate) traced: bool,
+}
+
+impl Task {
+    pub(crate) fn is_made(&self, journal: &Journal) -> bool {
+        journal.holds(self.workload.name, self.name, self.round, self.traced)
+    }
+}
+
+pub(crate) fn wanted(options: &Options) -> Vec<Peer> {
+    let all = options.peers.is_empty();
+    let named = |peer: &&Peer| options.peers.iter().any(|name| name == peer.name);
+    PEERS.iter().filter(|peer| all || peer.name == OURS || named(peer)).copied().collect()
+}
+
+/// Those of the extent, or the chosen ones.
+///
+/// # Errors
+/// When one has more clients than there are descriptors.
+pub(crate) fn workloads(options: &Options, machine: &Machine) -> Result<Vec<Workload>> {
+    let chosen: Vec<Workload> = if options.only.is_empty() {
+        let all = WORKLOADS.into_iter();
+        all.filter(|workload| workload.rounds(options.extent) > 0).collect()
+    } else {
+        options.only.iter().filter_map(|name| workload::find(name)).collect()
+    };
+    let capped: Vec<Workload> =
+        chosen.into_iter().map(|workload| workload.capped(options.clients)).collect();
+    for workload in &capped {
+        let needed = workload.clients() as u64 + OTHER_DESCRIPTORS;
+        if needed > machine.descriptors {
+            let (name, limit) = (workload.name, machine.descriptors);
+            let most = limit.saturating_sub(OTHER_DESCRIPTORS);
+            return Err(Box::new(Wrong(format!(
+                "{name} needs {needed} descriptors and the limit is {limit}: raise it with \
+                 ulimit -n, or give --clients {most}"
+            ))));
+        }
+    }
+    Ok(capped)
+}
+
+/// Round by round, so that a slow drift of the machine meets everybody alike; the traced runs
+/// at the end.
+pub(crate) fn tasks(
+    options: &Options,
+    workloads: &[Workload],
+    peers: &[Peer],
+    fit: &impl Fn(&Peer, Program) -> bool,
+    traced: bool,
+) -> Vec<Task> {
+    let least = if options.only.is_empty() { 0 } else { ROUNDS_BY_NAME };
+    let rounds = |workload: &Workload| match (options.rounds, workload.rounds(options.extent)) {
+        (Some(rounds), _) => rounds,
+        (None, 0) => least.max(workload.rounds(Extent::Full)),
+        (None, rounds) => rounds.max(least),
+    };
+    let takes_part =
+        |workload: &Workload, peer: &Peer| peer.runs(workload) && fit(peer, workload.program);
+    let mut shuffle = Shuffle(options.seed);
+    let mut tasks = Vec::new();
+    for round in 1..=workloads.iter().map(rounds).max().unwrap_or(0) {
+        for workload in workloads.iter().filter(|workload| rounds(workload) >= round) {
+            let mut block: Vec<Task> = peers
+                .iter()
+                .filter(|peer| takes_part(workload, peer))
+                .map(|peer| task(workload, peer, peer.name, round, false))
+                .collect();
+            if let Some(ours) = peers.iter().find(|peer| peer.name == OURS) {
+                block.push(task(workload, ours, OURS_AGAIN, round, false));
+            }
+            shuffle.shuffle(&mut block);
+            tasks.append(&mut block);
+        }
+    }
+    for workload in workloads.iter().filter(|workload| traced && workload.traced) {
+        let part = peers.iter().filter(|peer| takes_part(workload, peer));
+        tasks.extend(part.map(|peer| task(workload, peer, peer.name, 1, true)));
+    }
+    tasks
+}
+
+fn task(workload: &Workload, peer: &Peer, name: &'static str, round: usize, traced: bool) -> Task {
+    Task { workload: *workload, peer: *peer, name, round, traced }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Entry;
+    use crate::place::scratch;
+    use crate::report::made_up;
+    use crate::results::{Outcome, Sample};
+
+    #[test]
+    fn a_run_taken_up_makes_what_is_left_in_the_same_order() {
+        let options = Options { peers: vec!["threads".into()], ..Options::default() };
+        let plan = || {
+            let workloads = ["chat-200", "start"].map(|name| workload::find(name).expect("known"));
+            tasks(&options, &workloads, &wanted(&options), &|_, _| true, true)
+        };
+        let names = |tasks: Vec<&Task>| -> Vec<_> {
+            tasks.iter().map(|task| (task.workload.name, task.name, task.round)).collect()
+        };
+        let folder = scratch("left");
+        let mut journal = Journal::begin(&folder, made_up::results()).expect("begun");
+        for task in plan().iter().take(7) {
+            let (workload, peer) = (task.workload.name.into(), task.name.into());
+            let run = Sample { workload, peer, round: task.round, outcome: Outcome::default() };
+            journal.add(Entry { traced: task.traced, seconds: 1.0, run }).expect("kept");
+        }
+        let journal = Journal::open(&folder).expect("taken up");
+        let (plan, again) = (plan(), plan());
+        let left = again.iter().filter(|task| !task.is_made(&journal)).collect();
+        assert_eq!(names(left), names(plan.iter().skip(7).collect()));
+        std::fs::remove_dir_all(folder).expect("it is ours");
+    }
+}

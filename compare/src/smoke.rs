@@ -1,0 +1,86 @@
+//! The whole chain once, small: builds, measures, is broken off, goes on, and reports.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Result;
+use crate::options::Options;
+use crate::place::{self, JOURNAL, RESULTS};
+use crate::results::{OURS, OURS_AGAIN, Results, Sample};
+use crate::workload::Extent;
+
+/// Runs after which it is broken off.
+const RUNS: usize = 5;
+
+/// Bytes that are torn off the last line.
+const TORN: u64 = 20;
+
+/// An error if any link of the chain does not hold.
+pub(crate) fn smoke(options: &Options) -> Result<()> {
+    let mut options = options.clone();
+    options.extent = Extent::Quick;
+    let rounds = *options.rounds.get_or_insert(1);
+    options.clients = options.clients.min(400);
+    if options.peers.is_empty() {
+        options.peers = ["raw-epoll", "smol-documented"].map(str::to_owned).into();
+    }
+    if options.only.is_empty() {
+        let few =
+            ["echo-50", "echo-pipelined", "chat-200", "fan-1000", "idle-chat", "burst", "start"];
+        options.only = few.map(str::to_owned).into();
+    }
+    let folder = place::smoke();
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    break_off(run(&options, &folder), &folder.join(JOURNAL))?;
+    if !run(&options, &folder).arg("--resume").status()?.success() {
+        return Err("it does not go on".into());
+    }
+    let results = Results::read(&folder.join(RESULTS))?;
+    let faulty = |sample: &&Sample| sample.outcome.fault.is_some();
+    if let Some(Sample { workload, peer, outcome, .. }) = results.samples.iter().find(faulty) {
+        let fault = outcome.fault.as_deref().unwrap_or_default();
+        return Err(format!("{peer}, {workload}: {fault}").into());
+    }
+    for name in &options.only {
+        if [OURS, OURS_AGAIN].iter().any(|ours| results.runs(name, ours).count() != rounds) {
+            return Err(format!("{name} was not measured once a round").into());
+        }
+    }
+    if let Some((peer, why)) = results.skipped.first() {
+        return Err(format!("{peer} was skipped: {why}").into());
+    }
+    eprintln!("the whole chain holds");
+    Ok(())
+}
+
+fn run(options: &Options, folder: &Path) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(options.asked().split(' ')).arg("--out").arg(folder).stdin(Stdio::null());
+    if let Some(port) = options.port {
+        command.arg("--port").arg(port.to_string());
+    }
+    command.args((!options.build).then_some("--no-build"));
+    command
+}
+
+/// As ^C does after a few runs, and as a crash within a write does.
+fn break_off(mut run: Command, journal: &Path) -> Result<()> {
+    let mut run = run.spawn()?;
+    let lines = || fs::read_to_string(journal).map_or(0, |text| text.lines().count());
+    while lines() <= RUNS {
+        if run.try_wait()?.is_some() {
+            return Err("it ended before it was broken off; give it more to measure".into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill_process(Pid::from_child(&run), Signal::INT)?;
+    run.wait()?;
+    let journal = File::options().write(true).open(journal)?;
+    Ok(journal.set_len(journal.metadata()?.len() - TORN)?)
+}
