@@ -3,15 +3,17 @@
 
 mod cadence;
 mod options;
+mod zone;
 
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use jiff::fmt::strtime;
+use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
 
 pub use options::Options;
+pub(crate) use zone::local as local_zone;
 
 use crate::connection::Connection;
 use crate::driver::Timer;
@@ -22,7 +24,7 @@ use crate::pace::{Pace, Spent};
 use crate::room::{LINE_BYTES, Member, Room};
 use crate::telnet::Event;
 use crate::writer;
-use cadence::until_tick;
+use cadence::Cadence;
 
 /// A tick aims this much behind its boundary, so that a clock that is being slewed (at most
 /// 500 ppm, adjtime(3)) does not show the second before.
@@ -41,20 +43,24 @@ pub struct Clock {
     room: Room,
     zone: TimeZone,
     format: Option<String>,
-    every: Duration,
+    cadence: Cadence,
 }
 
 impl Clock {
-    /// A clock for `zone` that ticks `every` so often, on multiples of it since the Unix epoch;
-    /// zero counts as one second, and more than [`LONGEST_EVERY`] as that. `format` is strftime's; without one, lines are RFC 3339.
+    /// A clock for `zone` that ticks `every` so often, on multiples of it since midnight there;
+    /// zero counts as one second, and more than [`LONGEST_EVERY`] as that. Each day counts anew
+    /// from its beginning, also where `every` does not divide it. Where the clocks are set back,
+    /// what is rarer than the time they repeat does not come again. `format` is strftime's, as
+    /// in the C locale; without one, lines are RFC 3339.
     ///
     /// # Errors
     /// What is wrong with the format: an unknown directive, control characters, or a line that
     /// is empty or longer than [`LINE_BYTES`].
     pub fn new(zone: TimeZone, format: Option<&str>, every: Duration) -> Result<Clock, String> {
         let every = if every.is_zero() { Duration::from_secs(1) } else { every.min(LONGEST_EVERY) };
+        let cadence = Cadence::new(zone.clone(), every);
         let format = format.map(str::to_owned);
-        let clock = Clock { room: Room::newest_only(), zone, format, every };
+        let clock = Clock { room: Room::newest_only(), zone, format, cadence };
         let sample = clock.format(Timestamp::UNIX_EPOCH)?;
         if sample.is_empty() {
             return Err("it is empty".into());
@@ -83,9 +89,8 @@ impl Clock {
         let mut last: Option<Instant> = None;
         loop {
             loop {
-                let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let since_last = last.map(|last| last.elapsed());
-                let wait = until_tick(wall, since_last, self.every) + MARGIN;
+                let wait = self.cadence.until_tick(Timestamp::now(), since_last) + MARGIN;
                 if wait <= LONGEST_SLEEP {
                     Timer::after(wait).await;
                     break;
@@ -98,23 +103,28 @@ impl Clock {
     }
 
     fn format(&self, now: Timestamp) -> Result<String, String> {
-        let now = now.to_zoned(self.zone.clone());
-        match &self.format {
-            Some(format) => strtime::format(format, &now).map_err(|error| error.to_string()),
-            None if self.zone == TimeZone::UTC => {
-                Ok(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-            }
-            None => Ok(now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()),
+        let format = match &self.format {
+            Some(format) => format,
+            None if self.zone == TimeZone::UTC => "%Y-%m-%dT%H:%M:%SZ",
+            None => "%Y-%m-%dT%H:%M:%S%:z",
+        };
+        // jiff writes abbreviations in capitals, and Guam's is ChST.
+        let zone = self.zone.to_offset_info(now);
+        let parts = format.split("%%").map(|part| part.replace("%Z", zone.abbreviation()));
+        let format = parts.collect::<Vec<_>>().join("%%");
+        let c_locale = Config::new().custom(PosixCustom::new());
+        let now = BrokenDownTime::from(&now.to_zoned(self.zone.clone()));
+        let mut line = String::new();
+        match now.format_with_config(&c_locale, &format, &mut line) {
+            Ok(()) => Ok(line),
+            Err(error) => Err(last_cause(&error.to_string())),
         }
     }
 }
 
-/// The zone of this machine; UTC, with a warning in the log, when it is not known.
-pub(crate) fn local_zone() -> TimeZone {
-    TimeZone::try_system().unwrap_or_else(|error| {
-        log::warn!("the local time zone is not known, showing UTC: {error}");
-        TimeZone::UTC
-    })
+/// The end of a chain of causes, which can be mended, in one line.
+fn last_cause(error: &str) -> String {
+    error.rsplit(": ").next().unwrap_or(error).replace(char::is_control, " ")
 }
 
 /// Sends the client the time until it goes: the line of this moment at once, then every tick's.
@@ -167,6 +177,71 @@ mod tests {
         assert_eq!(check("%H:%M"), Ok(()));
         for format in ["%!", "", "%n", "a\tb"] {
             assert!(check(format).is_err(), "{format:?}");
+        }
+    }
+
+    /// What date(1) of glibc printed with LC_ALL=C.
+    #[test]
+    fn directives_print_what_they_do_in_the_c_locale() {
+        let rule = "CET-1CEST,M3.5.0,M10.5.0/3";
+        let sunday = "2027-01-03T06:05:09Z".parse().expect("a time");
+        for (directive, printed) in [
+            ("%a", "Sun"),
+            ("%A", "Sunday"),
+            ("%b", "Jan"),
+            ("%B", "January"),
+            ("%c", "Sun Jan  3 07:05:09 2027"),
+            ("%C", "20"),
+            ("%d", "03"),
+            ("%D", "01/03/27"),
+            ("%e", " 3"),
+            ("%F", "2027-01-03"),
+            ("%g", "26"),
+            ("%G", "2026"),
+            ("%h", "Jan"),
+            ("%H", "07"),
+            ("%I", "07"),
+            ("%j", "003"),
+            ("%k", " 7"),
+            ("%l", " 7"),
+            ("%m", "01"),
+            ("%M", "05"),
+            ("%p", "AM"),
+            ("%P", "am"),
+            ("%r", "07:05:09 AM"),
+            ("%R", "07:05"),
+            ("%s", "1798956309"),
+            ("%S", "09"),
+            ("%T", "07:05:09"),
+            ("%u", "7"),
+            ("%U", "01"),
+            ("%V", "53"),
+            ("%w", "0"),
+            ("%W", "00"),
+            ("%x", "01/03/27"),
+            ("%X", "07:05:09"),
+            ("%y", "27"),
+            ("%Y", "2027"),
+            ("%z", "+0100"),
+            ("%Z", "CET"),
+            ("%%", "%"),
+            ("%%Z %%%Z", "%Z %CET"),
+        ] {
+            let zone = TimeZone::posix(rule).expect("a rule");
+            let clock = Clock::new(zone, Some(directive), SECOND).expect("a format");
+            assert_eq!(clock.format(sunday).as_deref(), Ok(printed), "{directive}");
+        }
+        let guam = TimeZone::posix("ChST-10").expect("a rule");
+        let clock = Clock::new(guam, Some("%Z"), SECOND).expect("a format");
+        assert_eq!(clock.line(), "ChST");
+    }
+
+    #[test]
+    fn what_is_no_directive_is_refused_in_one_short_line() {
+        for format in ["%E", "%Ey", "%OH", "%+", "%v", "%", "%\n", "%\u{1b}", "%é", "%9999999999d"]
+        {
+            let refused = Clock::new(TimeZone::UTC, Some(format), SECOND).expect_err(format);
+            assert!(refused.len() < 80 && !refused.contains(char::is_control), "{refused}");
         }
     }
 

@@ -1,53 +1,98 @@
-//! When the next tick is due. No I/O, no clock but those it is handed.
+//! When the next tick is due. No I/O, and no clock but those it is handed.
 
+use std::iter::successors;
 use std::time::Duration;
 
-/// Time until the next tick, by a wall clock that may be stepped at any moment and the time
-/// since the last tick, if there was one, which may not: at least half of `every` after the last one, so that a
-/// step makes no burst, and at most one and a half, so that it makes no pause.
-pub(super) fn until_tick(
-    wall: Duration,
-    since_last: Option<Duration>,
-    every: Duration,
-) -> Duration {
-    let past = Duration::from_nanos((wall.as_nanos() % every.as_nanos()) as u64);
-    let mut wait = every - past;
-    let Some(since_last) = since_last else { return wait };
-    if since_last + wait < every / 2 {
-        wait += every;
-    }
-    wait.min((every * 3 / 2).saturating_sub(since_last))
+use jiff::civil::{DateTime, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Ticks fall where the clocks of a zone show a multiple of `every` since midnight, from which
+/// each day counts anew, and at the beginning of a day that has no midnight.
+///
+/// Where the clocks are set back, so that an hour comes twice, a longer `every` ticks in the
+/// first one only: noon and midnight come once a day. Two ticks are `every` apart, but nearer at
+/// the end of a day that it does not divide, and anything below twice that where the clocks are
+/// set by what it does not divide.
+#[derive(Debug)]
+pub(super) struct Cadence {
+    zone: TimeZone,
+    every: SignedDuration,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
+impl Cadence {
+    /// `every` must be more than zero, and a day at most.
+    pub(super) fn new(zone: TimeZone, every: Duration) -> Cadence {
+        let every = SignedDuration::try_from(every).unwrap_or(DAY);
+        Cadence { zone, every }
     }
 
-    #[test]
-    fn ticks_fall_on_the_second() {
-        assert_eq!(until_tick(ms(5_001), Some(ms(0)), SECOND), ms(999));
-        assert_eq!(until_tick(ms(5_700), Some(ms(699)), SECOND), ms(300));
+    /// Time until the next tick, by a wall clock that may be stepped at any moment and the time
+    /// since the last tick, if there was one, which may not: at least half of `every` after the
+    /// last one, so that a step makes no burst, and at most one and a half, so that it makes no
+    /// pause; or as near and as far as the two ticks are that `now` is between.
+    pub(super) fn until_tick(&self, now: Timestamp, since_last: Option<Duration>) -> Duration {
+        let Some(next) = self.after(now) else { return DAY.unsigned_abs() };
+        let wait = |tick| now.duration_until(tick).unsigned_abs();
+        let Some(since_last) = since_last else { return wait(next) };
+        let every = self.every.unsigned_abs();
+        let interval = self.interval(now, next).unsigned_abs();
+        let is_burst = since_last + wait(next) < interval.min(every) / 2;
+        let next = if is_burst { self.after(next).unwrap_or(next) } else { next };
+        wait(next).min((interval.max(every) * 3 / 2).saturating_sub(since_last))
     }
 
-    #[test]
-    fn the_first_tick_is_the_first_boundary() {
-        assert_eq!(until_tick(ms(5_900), None, SECOND), ms(100));
-        assert_eq!(until_tick(ms(59_000), None, 20 * SECOND), SECOND);
+    /// Time between the ticks that `now` is between, of which `next` is the second.
+    fn interval(&self, now: Timestamp, next: Timestamp) -> SignedDuration {
+        let before = now.checked_sub(self.every * 2).unwrap_or(Timestamp::MIN);
+        let ticks = successors(Some(before), |&tick| self.after(tick));
+        let last = ticks.take_while(|&tick| tick <= now).last().unwrap_or(before);
+        last.duration_until(next)
     }
 
-    #[test]
-    fn a_clock_stepped_any_way_makes_neither_burst_nor_pause() {
-        for stepped in (0..10_000).step_by(7) {
-            for since_last in (0..1_000).step_by(13) {
-                let tick = ms(since_last) + until_tick(ms(stepped), Some(ms(since_last)), SECOND);
-                assert!(tick >= SECOND / 2 && tick <= SECOND * 3 / 2, "{stepped} {since_last}");
+    /// The first tick after this moment; `None` at the end of time.
+    fn after(&self, moment: Timestamp) -> Option<Timestamp> {
+        successors(Some(moment), |&at| self.candidate(at)).skip(1).find(|&at| self.ticks_at(at))
+    }
+
+    /// The next multiple of `every` since midnight as if the clocks were not set before it, or
+    /// else the moment they are.
+    fn candidate(&self, at: Timestamp) -> Option<Timestamp> {
+        let past = since_midnight(self.zone.to_datetime(at));
+        let left = (self.every - past_multiple(past, self.every)).min(DAY - past);
+        let next = at.checked_add(left).ok()?;
+        if self.zone.to_offset(at) == self.zone.to_offset(next) {
+            return Some(next);
+        }
+        let set = self.zone.following(at).next().map(|set| set.timestamp());
+        Some(set.map_or(next, |set| set.min(next)))
+    }
+
+    fn ticks_at(&self, at: Timestamp) -> bool {
+        let local = self.zone.to_datetime(at);
+        if !past_multiple(since_midnight(local), self.every).is_zero() {
+            let just_before = at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(at);
+            return self.zone.to_datetime(just_before).date() < local.date();
+        }
+        match self.zone.to_ambiguous_timestamp(local).offset() {
+            AmbiguousOffset::Fold { before, after } if self.zone.to_offset(at) == after => {
+                self.every <= after.duration_until(before)
             }
+            _ => true,
         }
     }
 }
+
+fn since_midnight(local: DateTime) -> SignedDuration {
+    Time::midnight().duration_until(local.time())
+}
+
+/// Time since the last multiple of `every`.
+fn past_multiple(past: SignedDuration, every: SignedDuration) -> SignedDuration {
+    SignedDuration::from_nanos((past.as_nanos() % every.as_nanos()) as i64)
+}
+
+#[cfg(test)]
+mod tests;

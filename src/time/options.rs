@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use lexopt::Parser;
 
-use super::{Clock, local_zone};
+use super::{Clock, zone};
 use crate::bounds::{Bounds, seconds};
 use crate::cli::{self, Own};
 use crate::room;
@@ -14,19 +14,29 @@ use crate::room;
 #[derive(Debug, Default)]
 pub struct Options {
     utc: bool,
+    zone: Option<TimeZone>,
     format: Option<String>,
     every: Duration,
 }
 
 impl Own for Options {
     const HELP: &str = "  --utc              the time in UTC (local time)
-  --format STRFTIME  form of the line (RFC 3339 with offset)
-  --every SECONDS    time between two lines, on multiples of it (1)
+  --zone ZONE        the time in a zone such as Europe/Berlin, or by a POSIX rule (local time:
+                     TZ's zone, or else /etc/localtime's, as it is at the start)
+  --format STRFTIME  form of the line, in the C locale (RFC 3339 with offset)
+  --every SECONDS    time between two lines, on multiples of it since each local midnight (1)
 ";
 
     fn read(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
         match name {
             "utc" => self.utc = true,
+            "zone" => {
+                let text = cli::text(parser, name)?;
+                let zone = zone::parse(&text).ok_or_else(|| {
+                    format!("--zone takes {}, not '{}'", zone::EXPECTED, text.escape_debug())
+                })?;
+                self.zone = Some(zone);
+            }
             "format" => {
                 let format = cli::text(parser, name)?;
                 Clock::new(TimeZone::UTC, Some(&format), Duration::ZERO).map_err(|error| {
@@ -36,6 +46,9 @@ impl Own for Options {
             }
             "every" => self.every = cli::seconds(parser, name, 1, 86_400)?,
             _ => return Ok(false),
+        }
+        if self.utc && self.zone.is_some() {
+            return Err("--utc is a zone; give it or --zone, not both".into());
         }
         Ok(true)
     }
@@ -54,7 +67,8 @@ impl Options {
     /// # Errors
     /// One line, when the format cannot be used after all.
     pub fn clock(self) -> Result<Clock, String> {
-        let zone = if self.utc { TimeZone::UTC } else { local_zone() };
+        let zone = if self.utc { Some(TimeZone::UTC) } else { self.zone };
+        let zone = zone.unwrap_or_else(zone::local);
         Clock::new(zone, self.format.as_deref(), self.every)
     }
 }

@@ -1,5 +1,6 @@
 //! What the time server promises: the time to everyone, once a second, never a stale one.
 
+use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -34,6 +35,33 @@ fn the_line_is_rfc_3339_with_the_local_offset() {
 }
 
 #[test]
+fn any_zone_is_taken_by_name_or_rule_from_the_option_or_tz() {
+    for (rule, offset) in [("CET-1CEST,J1/0,J365/23", "+02:00"), ("<+0330>-3:30", "+03:30")] {
+        let by_option = Server::start("time", &["--zone", rule]);
+        assert!(by_option.client().line().ends_with(offset), "{rule}");
+        let by_tz = Server::start_command(Command::new(binary("time")).env("TZ", rule));
+        assert!(by_tz.client().line().ends_with(offset), "{rule}");
+    }
+    // Its rule left out, as POSIX allows; one or two hours as the season is.
+    let by_tz = Server::start_command(Command::new(binary("time")).env("TZ", "XYZ-1XYS"));
+    let line = by_tz.client().line();
+    assert!(line.ends_with("+01:00") || line.ends_with("+02:00"), "{line}");
+    if Path::new("/usr/share/zoneinfo/Asia/Kolkata").exists() {
+        let by_name = Server::start("time", &["--zone", "asia/Kolkata"]);
+        assert!(by_name.client().line().ends_with("+05:30"));
+    } else {
+        eprintln!("left out: tzdata is not installed");
+    }
+}
+
+#[test]
+fn the_option_is_stronger_than_tz() {
+    let mut command = Command::new(binary("time"));
+    let server = Server::start_command(command.args(["--zone", "IST-5:30"]).env("TZ", "UTC0"));
+    assert!(server.client().line().ends_with("+05:30"));
+}
+
+#[test]
 fn utc_ends_in_z() {
     let server = Server::start("time", &["--utc"]);
     assert_shows_now(&server.client().line(), "0000-00-00T00:00:00Z");
@@ -49,6 +77,20 @@ fn the_line_is_as_format_says() {
     let shown = Timestamp::from_second(seconds).expect("a time");
     assert_eq!(shown.strftime("%A").to_string(), day);
     assert!(shown.duration_until(Timestamp::now()).as_secs() <= 1);
+}
+
+#[test]
+fn every_other_second_is_an_even_one_of_the_local_clock() {
+    let options = ["--zone", "XXX-0:00:01", "--format", "%s %S", "--every", "2"];
+    let server = Server::start("time", &options);
+    let mut client = server.client();
+    let _the_moment_of_connecting = client.line();
+    for _ in 0..2 {
+        let line = client.line();
+        let (epoch, local) = line.split_once(' ').expect("two numbers");
+        let is_even = |number: &str| number.parse::<u64>().expect("a number") % 2 == 0;
+        assert!(!is_even(epoch) && is_even(local), "{line}");
+    }
 }
 
 #[test]
