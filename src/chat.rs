@@ -4,6 +4,7 @@ mod calendar;
 mod floor;
 mod guest;
 mod left;
+mod motd;
 mod names;
 mod options;
 mod question;
@@ -15,8 +16,9 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub use motd::MOTD_BYTES;
 pub use names::{NAME_CHARACTERS, WELCOME_NAMES};
-pub use options::{MOTD_BYTES, Options};
+pub use options::Options;
 
 use crate::connection::Connection;
 use crate::figures::Reason;
@@ -44,8 +46,9 @@ pub struct Config {
     pub log_bytes: usize,
     /// Lines of the past a newcomer reads; 0 is none.
     pub history: usize,
-    /// What a newcomer reads after its welcome, as it is: lines that end in CR LF.
-    pub motd: Option<Rc<[u8]>>,
+    /// Lines that a newcomer reads after its welcome, without what must not reach a terminal, see
+    /// [`text::clean`](crate::text::clean).
+    pub motd: Option<String>,
     /// Lines begin with HH:MM in this zone, and the past is told by days.
     pub timestamps: Option<TimeZone>,
     /// Newcomers are asked for a name.
@@ -88,7 +91,8 @@ impl Default for Chat {
 
 impl Chat {
     /// An empty chat.
-    pub fn new(config: Config) -> Chat {
+    pub fn new(mut config: Config) -> Chat {
+        config.motd = config.motd.map(|text| motd::lines(&text));
         let room = Room::new(config.log_bytes);
         let calendar = config.timestamps.clone().map(|zone| RefCell::new(Calendar::new(zone)));
         Chat {

@@ -84,7 +84,7 @@ impl Guest {
         let greeting = Box::pin(async move {
             connection.write_all(welcome.as_bytes()).await?;
             if let Some(motd) = &chat.config.motd {
-                connection.write_all(motd).await?;
+                connection.write_all(motd.as_bytes()).await?;
             }
             tell_history(&chat, &connection, &past).await?;
             Ok((connection, member))

@@ -1,20 +1,16 @@
 //! The chat program's own options.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 
 use lexopt::Parser;
 
+use super::motd::{self, MOTD_BYTES};
 use super::{Chat, Config, NAME_CHARACTERS, NAME_TIMEOUT, WELCOME_NAMES};
 use crate::bounds::{Bounds, bytes, seconds};
 use crate::cli::{self, Own};
 use crate::pace::{BURST_BYTES, BYTES_PER_SECOND};
 use crate::room::LOOK_BACK;
 use crate::{presence, text, time};
-
-/// Bytes of a message of the day, at most.
-pub const MOTD_BYTES: u64 = 64 * 1024;
 
 /// What the options say.
 #[derive(Debug, Default)]
@@ -26,8 +22,9 @@ pub struct Options {
 
 impl Own for Options {
     const HELP: &str = "  --history N        lines of the past a newcomer reads, 0 is none (20)
-  --motd FILE        text of at most 64 KiB that a newcomer reads (none)
-  --timestamps       lines that people say begin with HH:MM, local time
+  --motd FILE        UTF-8 text of at most 64 KiB that a newcomer reads (none)
+  --timestamps       lines that people say begin with HH:MM, local time (TZ's zone, or
+                     else /etc/localtime's, as it is at the start)
   --ask-names        ask newcomers for a name
   --rate LINES       lines a second from one client, the rest waits; 0 is no limit (100)
   --burst LINES      lines at once before that; 0 is no limit (1000)
@@ -81,27 +78,15 @@ impl Options {
     /// The chat as the options want it.
     ///
     /// # Errors
-    /// One line, when the message of the day cannot be read or is too large.
+    /// One line, when the message of the day cannot be used.
     pub fn chat(self) -> Result<Chat, String> {
         let mut config = self.config;
         config.timestamps = self.timestamps.then(time::local_zone);
         if let Some(path) = self.motd {
-            let text = read_motd(&path)
+            let text = motd::read(&path)
                 .map_err(|error| format!("cannot use {} as --motd: {error}", path.display()))?;
-            config.motd = Some(text.into_bytes().into());
+            config.motd = Some(text);
         }
         Ok(Chat::new(config))
     }
-}
-
-/// The file's text in lines that end in CR LF. Its escape sequences stay: they are the owner's.
-fn read_motd(path: &PathBuf) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut read = Vec::new();
-    file.take(MOTD_BYTES + 1).read_to_end(&mut read).map_err(|error| error.to_string())?;
-    if read.len() as u64 > MOTD_BYTES {
-        return Err(format!("it is larger than {} KiB", MOTD_BYTES / 1024));
-    }
-    let text = String::from_utf8_lossy(&read);
-    Ok(text.lines().flat_map(|line| [line, "\r\n"]).collect())
 }

@@ -32,10 +32,20 @@ fn the_help_names_every_option() {
     for name in SERVERS {
         let help = text(&run(name, &["-h"]).stdout);
         let shared = ["listen", "max-clients", "max-per-ip", "stall", "dead", "log", "quiet"];
-        let of_time = ["utc", "format", "every"].iter().filter(|_| name == "time");
+        let of_time = ["utc", "zone", "format", "every"].iter().filter(|_| name == "time");
         for option in shared.iter().chain(of_time) {
             assert!(help.contains(&format!("  --{option}")), "{name} --{option}");
         }
+    }
+}
+
+#[test]
+fn the_help_says_where_local_time_comes_from() {
+    for name in ["time", "chat"] {
+        let help = text(&run(name, &["-h"]).stdout);
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let source = "TZ's zone, or else /etc/localtime's, as it is at the start";
+        assert!(words.contains(source), "{help}");
     }
 }
 
@@ -52,6 +62,17 @@ fn what_is_wrong_is_said_in_one_line_that_names_the_mend() {
         ("time", &["--every", "0"], "whole number from 1 to 86400, not '0'"),
         ("time", &["--format", "%!"], "--format takes strftime directives such as %H:%M:%S"),
         ("time", &["--format", ""], "--format takes strftime directives"),
+        ("time", &["--format", "%Ey"], "%H:%M:%S: found unrecognized specifier directive `E`"),
+        ("time", &["--zone", "Europe/Pargue"], "--zone takes a name of /usr/share/zoneinfo"),
+        (
+            "time",
+            &["--zone", "CET-1CEST,M3.5.0\n"],
+            "or a POSIX rule such as CET-1CEST,M3.5.0,M10.5.0/3",
+        ),
+        ("time", &["--zone", ""], ", not ''"),
+        ("time", &["--zone"], "--zone needs a value"),
+        ("time", &["--zone", "UTC0", "--utc"], "give it or --zone, not both"),
+        ("time", &["--utc", "--zone", "UTC0"], "give it or --zone, not both"),
     ] {
         let output = run(name, options);
         assert_eq!(output.status.code(), Some(2), "{name} {options:?}");
@@ -140,7 +161,7 @@ fn ipv4_and_ipv6_may_share_a_port() {
 }
 
 /// Runs a program that ends by itself; the code is 124 should it serve instead.
-fn run(name: &str, options: &[&str]) -> Output {
+pub(crate) fn run(name: &str, options: &[&str]) -> Output {
     Command::new("timeout").args(["20", binary(name)]).args(options).output().expect("it starts")
 }
 
@@ -150,7 +171,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// What it says in one line, and says nothing else.
 #[track_caller]
-fn one_line(output: &Output) -> String {
+pub(crate) fn one_line(output: &Output) -> String {
     assert_eq!(text(&output.stdout), "");
     let stderr = text(&output.stderr);
     let line = stderr.strip_suffix('\n').expect("a line");

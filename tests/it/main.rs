@@ -11,6 +11,7 @@ mod embed;
 mod footprint;
 mod harness;
 mod limits;
+mod motd;
 mod newcomer;
 mod pace;
 mod scripts;
