@@ -25,7 +25,8 @@ pub const ASKED_FOR: &str = "asked for";
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// `chat: closed peer=127.0.0.1:4242 reason=left …`
+    /// `2026-11-21T08:30:00.123Z chat: closed peer=127.0.0.1:4242 reason=left …`; without the
+    /// time in systemd's journal, which has its own.
     #[default]
     Text,
     /// One JSON object with `time`, `level`, `server`, `message` and the event's own keys.
@@ -36,7 +37,8 @@ pub enum Format {
 /// call of a process has an effect.
 pub fn start(program: &'static str, format: Format, quiet: bool) {
     let (lost, torn) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let logger = Logger { program, format, quiet, terminal: open_terminal(), lost, torn };
+    let (journal, terminal) = (is_journal(), open_terminal());
+    let logger = Logger { program, format, quiet, journal, terminal, lost, torn };
     if log::set_logger(Box::leak(Box::new(logger))).is_ok() {
         log::set_max_level(LevelFilter::Info);
         std::panic::set_hook(Box::new(|panic| {
@@ -53,6 +55,8 @@ struct Logger {
     program: &'static str,
     format: Format,
     quiet: bool,
+    /// Standard error is systemd's journal.
+    journal: bool,
     /// Standard error where it is a terminal, in an open file of our own.
     terminal: Option<File>,
     /// Lines lost since the last one written.
@@ -71,9 +75,11 @@ impl Log for Logger {
             return;
         }
         let lost = self.lost.swap(0, Ordering::Relaxed);
+        let now = format!("{:.3}", Timestamp::now());
         let line = match self.format {
-            Format::Text => text(self.program, record, lost),
-            Format::Json => json(self.program, record, lost, Timestamp::now()),
+            Format::Text if self.journal => text(self.program, record, lost),
+            Format::Text => now + " " + &text(self.program, record, lost),
+            Format::Json => json(self.program, record, lost, &now),
         };
         if !self.write(&line) {
             self.lost.fetch_add(lost + 1, Ordering::Relaxed);
@@ -98,6 +104,15 @@ impl Logger {
         self.torn.store(written > 0 && written < line.len(), Ordering::Relaxed);
         written == line.len()
     }
+}
+
+/// As systemd says it to what it starts: systemd.exec(5), under `$JOURNAL_STREAM`.
+fn is_journal() -> bool {
+    let stderr = rustix::fs::fstat(rustix::stdio::stderr());
+    let stderr = stderr.map(|stderr| format!("{}:{}", stderr.st_dev, stderr.st_ino));
+    stderr.is_ok_and(|stderr| {
+        std::env::var_os("JOURNAL_STREAM").is_some_and(|journal| *journal == *stderr)
+    })
 }
 
 /// A terminal that nobody reads says it takes output as long as one byte fits, and a write of
@@ -143,7 +158,7 @@ fn text(program: &str, record: &Record<'_>, lost: usize) -> String {
     line + "\n"
 }
 
-fn json(program: &str, record: &Record<'_>, lost: usize, now: Timestamp) -> String {
+fn json(program: &str, record: &Record<'_>, lost: usize, now: &str) -> String {
     let mut line = String::from("{");
     let mut pair = |key: &str, value: &str, is_number: bool| {
         if line.len() > 1 {
@@ -157,7 +172,7 @@ fn json(program: &str, record: &Record<'_>, lost: usize, now: Timestamp) -> Stri
             push_json(&mut line, value);
         }
     };
-    pair("time", &format!("{now:.3}"), false);
+    pair("time", now, false);
     pair("level", &record.level().as_str().to_lowercase(), false);
     pair("server", program, false);
     pair("message", &record.args().to_string(), false);

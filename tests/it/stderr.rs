@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::process::Command;
 
@@ -72,6 +72,47 @@ fn a_quiet_server_logs_only_what_it_is_asked_for() {
 }
 
 #[test]
+fn a_line_begins_with_its_time_in_utc() {
+    let (_server, reader) = start_on_pipe(&[]);
+    let line = first_line(reader);
+    let (time, rest) = line.split_once(" chat: ").expect("a time");
+    let digits = time.replace(|c: char| c.is_ascii_digit(), "9");
+    assert_eq!(digits, "9999-99-99T99:99:99.999Z");
+    let age = time.parse::<Timestamp>().expect("a time").duration_until(Timestamp::now());
+    assert!((0..=60).contains(&age.as_secs()), "{line} is {age:?} old");
+    assert!(rest.starts_with("listening on "), "{line}");
+}
+
+#[test]
+fn a_journal_which_stamps_its_lines_reads_no_other_time() {
+    let journal = |stderr: &OwnedFd| {
+        let pipe = rustix::fs::fstat(stderr).expect("a pipe");
+        ("JOURNAL_STREAM", format!("{}:{}", pipe.st_dev, pipe.st_ino))
+    };
+    let (_server, reader) = start_on_pipe_with(&[], journal);
+    let line = first_line(reader);
+    assert!(line.starts_with("chat: listening on "), "{line}");
+}
+
+#[test]
+fn a_journal_that_is_not_standard_error_is_none() {
+    let elsewhere = |_: &OwnedFd| ("JOURNAL_STREAM", "8:1".to_owned());
+    let (_server, reader) = start_on_pipe_with(&[], elsewhere);
+    let line = first_line(reader);
+    assert!(line.contains("Z chat: listening on "), "{line}");
+}
+
+#[test]
+fn a_tz_that_is_no_zone_is_warned_of_in_one_line_that_names_the_mend() {
+    let typo = |_: &OwnedFd| ("TZ", "Europe/Pargue".to_owned());
+    let (mut server, reader) = start_on_pipe_with(&["--timestamps"], typo);
+    server.hear(reader);
+    let warning = "chat: warning: showing UTC: TZ is not a name of /usr/share/zoneinfo (tzdata) such as \
+                   Europe/Berlin, or a POSIX rule such as CET-1CEST,M3.5.0,M10.5.0/3 TZ=Europe/Pargue";
+    assert_eq!(server.logged("warning"), warning);
+}
+
+#[test]
 fn a_server_on_loopback_says_how_to_open_it() {
     let server = Server::start("chat", &[]);
     let hint = server.logged("only this machine can connect");
@@ -95,6 +136,16 @@ fn one_line_tells_of_an_ended_connection() {
     let (seconds, after) = after.split_once(' ').expect("what came through it");
     assert!(seconds.parse::<f64>().expect("a number") < 60.0);
     assert_eq!(after, format!("bytes_in=4 bytes_out={bytes_out} missed=0"));
+}
+
+#[test]
+fn the_readme_explains_every_figure() {
+    let readme = include_str!("../../README.md");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    for figure in Server::start("chat", &[]).figures().keys() {
+        let explained = rows.iter().any(|row| row.contains(&format!("`{figure}`")));
+        assert!(explained, "{figure}");
+    }
 }
 
 #[test]
@@ -133,6 +184,12 @@ fn drain(mut pipe: &File) -> Vec<String> {
     BufRead::lines(&bytes[..]).collect::<Result<_, _>>().expect("UTF-8")
 }
 
+fn first_line(log: File) -> String {
+    let mut line = String::new();
+    BufReader::new(log).read_line(&mut line).expect("UTF-8");
+    line
+}
+
 /// Goes through more log lines than any pipe holds.
 #[track_caller]
 fn serves_on(server: &Server) {
@@ -147,11 +204,22 @@ fn serves_on(server: &Server) {
 
 /// A chat, and the other end of its log.
 fn start_on_pipe(options: &[&str]) -> (Server, File) {
+    start_on_pipe_with(options, |_| ("UNUSED", String::new()))
+}
+
+/// The same, with a variable that may depend on the pipe.
+fn start_on_pipe_with(
+    options: &[&str],
+    variable: impl Fn(&OwnedFd) -> (&'static str, String),
+) -> (Server, File) {
     let reader = Cell::new(None);
     let server = Server::start_unheard(|| {
         let (end, stderr) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
         reader.set(Some(end));
-        logging_to(stderr, options)
+        let (name, value) = variable(&stderr);
+        let mut command = logging_to(stderr, options);
+        command.env(name, value);
+        command
     });
     let reader = reader.take().expect("it has started");
     (server, File::from(reader))

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use smol_servers::limits::raise_descriptor_limit;
 
@@ -146,19 +147,20 @@ impl Server {
         let mut lines = Vec::new();
         while !lines.last().is_some_and(|line: &String| line.contains(text)) {
             let line = self.log.recv_timeout(PATIENCE);
-            lines.push(line.unwrap_or_else(|_| panic!("no log line with {text:?}: {lines:#?}")));
+            let line = line.unwrap_or_else(|_| panic!("no log line with {text:?}: {lines:#?}"));
+            lines.push(without_time(line));
         }
         lines
     }
 
     /// The log lines that are left, of a server that has ended.
     pub(crate) fn log_to_its_end(&self) -> Vec<String> {
-        self.log.iter().collect()
+        self.log.iter().map(without_time).collect()
     }
 
     /// Log lines that have come so far and were not asked for yet.
     pub(crate) fn log_so_far(&self) -> Vec<String> {
-        self.log.try_iter().collect()
+        self.log.try_iter().map(without_time).collect()
     }
 
     /// Waits for the server's end.
@@ -260,6 +262,17 @@ fn follow(stderr: impl Read + Send + 'static) -> mpsc::Receiver<String> {
         }
     });
     receiver
+}
+
+/// A log line without the time that those of text begin with.
+#[track_caller]
+fn without_time(line: String) -> String {
+    if line.starts_with('{') {
+        return line;
+    }
+    let (time, rest) = line.split_once(' ').unwrap_or_default();
+    assert!(time.len() == 24 && time.parse::<Timestamp>().is_ok(), "no time: {line}");
+    rest.to_owned()
 }
 
 /// A field of /proc/PID/stat, counted from the state behind the command.
