@@ -22,7 +22,7 @@ mod host {
     use smol_servers::driver::{HostLoop, Turn};
     use smol_servers::limits::Limits;
     use smol_servers::listener::Listener;
-    use smol_servers::{server, shutdown, text};
+    use smol_servers::{server, shutdown};
 
     pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
         let executor = Rc::new(LocalExecutor::new());
@@ -56,9 +56,7 @@ mod host {
                 let n = stdin.read(&mut bytes)?;
                 typed.extend_from_slice(&bytes[..n]);
                 while let Some(end) = typed.iter().position(|&byte| byte == b'\n') {
-                    let mut said = "*** the host says: ".to_owned();
-                    text::clean(&typed[..end], &mut said);
-                    room.publish(said);
+                    room.publish([b"*** the host says: ", &typed[..end]].concat());
                     typed.drain(..=end);
                 }
                 typing = n > 0;

@@ -106,9 +106,9 @@ impl Chat {
         }
     }
 
-    /// The room, for a host that speaks or listens: what it publishes must be clean, see
-    /// [`text::clean`](crate::text::clean). What it publishes as a member is part of the history
-    /// that newcomers read; what [`Room::publish`] says for it is not.
+    /// The room, for a host that speaks or listens: what it publishes is cleaned like a person's
+    /// line. What it publishes as a member is part of the history that newcomers read; what
+    /// [`Room::publish`] says for it is not.
     pub fn room(&self) -> &Room {
         &self.room
     }

@@ -5,7 +5,7 @@
 //! it can. So a member that takes nothing costs nothing: no queue of its own grows and nobody
 //! waits for it. One that falls behind the log is told how many lines it missed.
 //!
-//! Knows nothing about sockets, clocks or text: a line is bytes, and gets its CR LF here.
+//! Knows nothing about sockets or clocks. A line gets its CR LF here.
 
 mod bell;
 mod log;
@@ -26,7 +26,7 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
-use crate::text::character_start;
+use crate::text::{self, character_start};
 use bell::Bell;
 use log::{Author, Log};
 use slot::Slot;
@@ -91,10 +91,11 @@ impl Room {
         Room::with(Log::new(0), false)
     }
 
-    /// Appends a line for every member to take. The line must hold no line end of its own; it
-    /// gets CR LF, and is cut at [`LINE_BYTES`]. MUST NOT wait.
+    /// Appends a line for every member to take: one line, whatever it is given. It is
+    /// [cleaned](text::clean_into_one), gets CR LF, and is cut at [`LINE_BYTES`]. MUST NOT wait.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
-        let rung = self.0.borrow_mut().publish(line.as_ref(), None);
+        let line = cleaned(line.as_ref());
+        let rung = self.0.borrow_mut().publish(line.as_bytes(), None);
         rung.into_iter().for_each(Bell::close);
     }
 
@@ -177,11 +178,16 @@ impl Member {
     /// Appends a line that all others take and this one does not; as [`Room::publish`]
     /// otherwise. One who has left publishes nothing.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
+        self.publish_clean(&cleaned(line.as_ref()));
+    }
+
+    /// As [`publish`](Self::publish), of a line that is clean already.
+    pub(crate) fn publish_clean(&self, line: &str) {
         let mut state = self.room.0.borrow_mut();
         let slot = &state.slots[self.key];
         if slot.until.is_none() {
             let author = slot.author;
-            let rung = state.publish(line.as_ref(), Some(author));
+            let rung = state.publish(line.as_bytes(), Some(author));
             drop(state);
             rung.into_iter().for_each(Bell::close);
         }
@@ -299,6 +305,12 @@ impl Drop for Member {
         self.leave();
         let _dropped_here = self.room.0.borrow_mut().slots.remove(self.key);
     }
+}
+
+fn cleaned(text: &[u8]) -> String {
+    let mut line = String::with_capacity(text.len());
+    text::clean_into_one(text, &mut line);
+    line
 }
 
 impl State {

@@ -33,6 +33,18 @@ pub fn clean(line: &[u8], out: &mut String) {
     }
 }
 
+/// [Cleans](clean) a text of any number of lines into one: a line end within becomes a space, one
+/// at its ends nothing.
+pub fn clean_into_one(text: &[u8], out: &mut String) {
+    let lines = text.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_empty());
+    for (number, line) in lines.enumerate() {
+        if number > 0 {
+            out.push(' ');
+        }
+        clean(line, out);
+    }
+}
+
 /// False for what could do more than stand in a line: C0, DEL and C1 controls, line and
 /// paragraph separators, the bidi controls (UAX #9), interlinear annotation, and the tag
 /// characters, which hide text.
@@ -116,6 +128,22 @@ mod tests {
     fn tab_becomes_a_space_and_line_ends_vanish() {
         assert_eq!(cleaned(b"a\tb\r\nc\x0b\x0cd"), "a bcd");
         assert_eq!(cleaned("a\u{2028}b\u{2029}c\u{85}d".as_bytes()), "abcd");
+    }
+
+    #[test]
+    fn a_text_of_several_lines_becomes_one() {
+        for (text, line) in [
+            (&b"one"[..], "one"),
+            (b"one\r\n", "one"),
+            (b"one\n<ann> two\r\n", "one <ann> two"),
+            (b"one\r\n\r\ntwo\rthree\n\n", "one two three"),
+            (b"\n", ""),
+            (b"", ""),
+        ] {
+            let mut out = String::new();
+            clean_into_one(text, &mut out);
+            assert_eq!(out, line);
+        }
     }
 
     #[test]

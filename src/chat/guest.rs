@@ -190,7 +190,7 @@ impl Guest {
                 calendar.borrow_mut().said(self.chat.room.next(), Timestamp::now());
             }
             self.chat.floor.add(said.len());
-            self.member.publish(said);
+            self.member.publish_clean(&said);
         }
     }
 

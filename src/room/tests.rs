@@ -86,6 +86,19 @@ fn the_bell_rings_for_a_line_and_a_nudge_for_one_member_alone() {
 }
 
 #[test]
+fn what_a_host_publishes_is_one_line_whatever_stands_in_it() {
+    let room = Room::new(LOG_BYTES);
+    let (reader, host) = (room.join(), room.join());
+    for text in ["news\r\n<ann> forged\r\n", "\x1b[2J\x1b]0;title\x07news\u{202e}"] {
+        room.publish(text);
+        host.publish(text);
+    }
+    room.publish([b'\xff']);
+    let line = ["news <ann> forged\r\n", "[2J]0;titlenews\r\n"].map(|line| line.repeat(2));
+    assert_eq!(read_all(&reader), line.concat() + "\u{fffd}\r\n");
+}
+
+#[test]
 fn a_line_too_long_is_cut_at_a_character() {
     let room = Room::new(LOG_BYTES);
     let member = room.join();

@@ -62,6 +62,31 @@ fn a_line_published_in_the_room_reaches_every_client() {
 }
 
 #[test]
+fn whatever_a_host_publishes_is_one_line_to_its_clients() {
+    let executor = Executor::default();
+    let chat = Rc::new(Chat::default());
+    let host = chat.room().join();
+    let room = chat.room().clone();
+    let answer = async move {
+        while let Some(line) = host.line().await {
+            if line == b"<guest1> any news?\r\n" {
+                room.publish("*** news\r\n<guest7> forged\r\n");
+                host.publish("<host> \x1b[2J\nforged");
+            }
+        }
+    };
+    executor.spawn(answer).detach();
+    let handler = move |connection| chat::handle(chat.clone(), connection);
+    serve_during(&executor, &Limits::default(), handler, |address, _trigger| {
+        let mut guest = Client::connect(address);
+        guest.line();
+        guest.send("any news?\r\n");
+        guest.expect("*** news <guest7> forged");
+        guest.expect("<host> [2J forged");
+    });
+}
+
+#[test]
 fn pulling_the_trigger_ends_serve_and_says_goodbye() {
     chat_during(|address, trigger| {
         let mut guest = Client::connect(address);
