@@ -119,8 +119,9 @@ impl Driver {
     }
 
     /// Waits until a socket is ready, a timer is due, another thread wakes, or `limit` is over,
-    /// and wakes the tasks concerned. No borrow is held while they are woken.
-    fn turn(&self, limit: Option<Duration>) {
+    /// and wakes the tasks concerned. No borrow is held while they are woken. True when the kernel
+    /// may have more events than a turn takes.
+    fn turn(&self, limit: Option<Duration>) -> bool {
         let mut events = self.events.take();
         let mut wakers = self.wakers.take();
         events.clear();
@@ -142,8 +143,10 @@ impl Driver {
         drop(sources);
         self.timers.borrow_mut().expire(&mut wakers);
         wakers.drain(..).for_each(Waker::wake);
+        let more = events.len() == events.capacity();
         self.events.set(events);
         self.wakers.set(wakers);
+        more
     }
 
     fn next_timer(&self) -> Option<Duration> {

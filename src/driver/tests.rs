@@ -298,3 +298,28 @@ fn a_socket_that_is_always_ready_starves_no_timer() {
     }));
     assert!(turns.get() > 50);
 }
+
+/// A host may be told of edges only, as tokio tells it: the rest must not wait for the next.
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[test]
+fn a_host_takes_another_turn_while_events_are_left() {
+    use super::{HostLoop, Turn};
+
+    crate::limits::raise_descriptor_limit();
+    // More than one turn takes, and nobody waits for any but the last.
+    let mut others: Vec<_> = (0..600).map(|_| pair()).collect();
+    let (socket, mut peer) = pair();
+    let mut servers = HostLoop::new(async move {
+        let mut buffer = [0; 8];
+        read(&socket, &mut buffer).await
+    })
+    .expect("descriptors");
+    (0..4).for_each(|_| assert!(matches!(servers.turn(), Turn::Wait(_))));
+    for (_, other) in &mut others {
+        other.write_all(b"x").expect("a socket");
+    }
+    peer.write_all(b"last").expect("a socket");
+    let mut turns = std::iter::repeat_with(|| servers.turn());
+    let last = turns.find(|turn| *turn != Turn::Wait(Some(Duration::ZERO)));
+    assert_eq!(last, Some(Turn::Done(4)));
+}

@@ -297,9 +297,14 @@ fn a_host_may_drop_a_crowded_chat_and_its_executor() {
 #[cfg(not(feature = "smol-reactor"))]
 #[test]
 fn a_host_drives_a_server_from_another_reactor() {
-    use std::os::fd::AsFd;
+    use std::os::fd::{AsFd, AsRawFd};
 
     use smol_servers::driver::{HostLoop, Turn};
+
+    /// What tokio's `AsyncFd` takes.
+    fn fits<T: AsRawFd>(io: &T) -> i32 {
+        io.as_raw_fd()
+    }
 
     let (listener, address) = listen(&Limits::default());
     let (trigger, stop) = shutdown::channel();
@@ -317,6 +322,7 @@ fn a_host_drives_a_server_from_another_reactor() {
         tasks.run(server::serve(&tasks, listener, &limits, stop, echo::handle)).await
     };
     let mut servers = HostLoop::new(serving).expect("descriptors");
+    assert_eq!(fits(&servers), servers.as_fd().as_raw_fd());
     let descriptor = servers.as_fd().try_clone_to_owned().expect("a descriptor");
     smol::block_on(async {
         let descriptor = smol::Async::new(descriptor).expect("smol's reactor");

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +16,8 @@ use super::{Driven, Driver, Wake};
 ///
 /// The host waits with whatever it has (poll, epoll, another reactor) for [`as_fd`](AsFd) to be
 /// readable, at most as long as the last [`turn`](Self::turn) said, and then takes the next turn.
-/// What it does to the servers between two turns makes the descriptor readable too. Several loops
+/// What it does to the servers between two turns makes the descriptor readable too. A host that is
+/// told of edges only, as by tokio's `AsyncFd`, clears the readiness before the turn. Several loops
 /// on one thread share the descriptor: when it is readable, each takes a turn.
 pub struct HostLoop<F> {
     future: Pin<Box<F>>,
@@ -51,7 +52,7 @@ impl<F: Future> HostLoop<F> {
     /// turn may be taken.
     pub fn turn(&mut self) -> Turn<F::Output> {
         self.wake.looks.store(true, Ordering::SeqCst);
-        self.driven.0.turn(Some(Duration::ZERO));
+        let more = self.driven.0.turn(Some(Duration::ZERO));
         if self.wake.woken.swap(false, Ordering::SeqCst) {
             let mut context = Context::from_waker(&self.waker);
             if let Poll::Ready(output) = self.future.as_mut().poll(&mut context) {
@@ -59,7 +60,8 @@ impl<F: Future> HostLoop<F> {
             }
         }
         self.wake.looks.store(false, Ordering::SeqCst);
-        let again = self.wake.woken.load(Ordering::SeqCst);
+        // A host that is told of edges is not told again of the events left over.
+        let again = more || self.wake.woken.load(Ordering::SeqCst);
         Turn::Wait(if again { Some(Duration::ZERO) } else { self.driven.0.next_timer() })
     }
 }
@@ -67,6 +69,13 @@ impl<F: Future> HostLoop<F> {
 impl<F> AsFd for HostLoop<F> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.driven.0.epoll.as_fd()
+    }
+}
+
+/// For reactors that ask for it, such as tokio's `AsyncFd`.
+impl<F> AsRawFd for HostLoop<F> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.driven.0.epoll.as_raw_fd()
     }
 }
 
