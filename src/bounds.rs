@@ -78,7 +78,11 @@ fn shared(bounds: &mut Bounds, limits: &Limits) {
     bounds.row("turn", limits::TURN, "accepts, or events of a client, before others");
     bounds.row("refusals", limits::REFUSALS, "refused clients still reading why");
     bounds.row("refusal grace", seconds(limits::REFUSAL_GRACE), "for each of them");
-    bounds.row("accept pause", seconds(limits::ACCEPT_PAUSE), "when descriptors or memory are out");
+    bounds.row(
+        "accept pause",
+        seconds(limits::ACCEPT_PAUSE),
+        "when clients cannot even be refused",
+    );
     bounds.row(
         "quiet",
         seconds(limits::REPEAT_QUIET),

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Connections the kernel holds for us between two accepts. std asks for 128, and a crowd that
 /// connects at once then waits a whole second for each overflow.
 pub const BACKLOG: i32 = 4096;
@@ -17,7 +19,7 @@ pub const CHUNK_BYTES: usize = 16 * 1024;
 pub const TURN: usize = 16;
 
 /// Descriptors kept for the server itself (standard streams, epoll, listeners, refusals on
-/// their way out).
+/// their way out); a host that has more of its own open when a server starts keeps more.
 pub const RESERVED_DESCRIPTORS: u64 = 32;
 
 /// Refused clients that may still be reading why, at most; the next ones get the line and an
@@ -27,7 +29,7 @@ pub const REFUSALS: usize = 12;
 /// Time a refused client has for reading why.
 pub const REFUSAL_GRACE: Duration = Duration::from_secs(1);
 
-/// Pause of the accept loop when the system is out of descriptors or memory.
+/// Pause of the accept loop when the system is out of memory, or of descriptors even for refusing.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// One log line in this time about refusals, and one about failing accepts.
@@ -49,8 +51,9 @@ pub const SEND_BUFFER: usize = 16 * 1024;
 /// The bounds a host may choose; [`Default`] is what the programs start with.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Clients at once. The programs set it to the descriptor limit minus
-    /// [`RESERVED_DESCRIPTORS`]; the default here is 10,000.
+    /// Clients at once. The default is what this process's hard descriptor limit has room for
+    /// beside [`RESERVED_DESCRIPTORS`]. [`serve`](crate::server::serve) raises the soft limit as
+    /// far as they need, and admits no more than fit below it.
     pub max_clients: usize,
     /// Clients at once from one IPv4 address or IPv6 /64; 0 is no limit. Loopback is exempt.
     pub max_per_ip: usize,
@@ -70,7 +73,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            max_clients: 10_000,
+            max_clients: clients_below(highest_descriptor_limit()),
             max_per_ip: 0,
             stall: Duration::from_secs(30),
             dead: Duration::from_secs(40),
@@ -83,18 +86,60 @@ impl Default for Limits {
 /// Raises this process's descriptor limit to its hard limit and returns it; where the system
 /// refuses, it stays what it was.
 pub fn raise_descriptor_limit() -> u64 {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // macOS calls the hard limit infinite and takes no more than its OPEN_MAX, see setrlimit(2).
-    let highest = if cfg!(target_vendor = "apple") { Some(10_240) } else { maximum };
-    match setrlimit(Resource::Nofile, Rlimit { current: highest, maximum }) {
-        Ok(()) => highest,
-        Err(_) => current,
-    }
-    .unwrap_or(u64::from(u32::MAX))
+    raise_to(u64::MAX)
 }
 
 /// Clients that fit below a descriptor limit.
 pub fn clients_below(descriptors: u64) -> usize {
-    usize::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1)).unwrap_or(usize::MAX)
+    fitting(descriptors, RESERVED_DESCRIPTORS)
+}
+
+/// Makes room for `wanted` clients in a process that has `open` descriptors, and returns how many
+/// of them fit.
+pub(crate) fn make_room(wanted: usize, open: u64) -> usize {
+    // To come are the refused clients that still read why, and the one being refused.
+    let kept = RESERVED_DESCRIPTORS.max(open.saturating_add(REFUSALS as u64 + 1));
+    wanted.min(fitting(raise_to(kept.saturating_add(wanted as u64)), kept))
+}
+
+fn fitting(descriptors: u64, kept: u64) -> usize {
+    usize::try_from(descriptors.saturating_sub(kept).max(1)).unwrap_or(usize::MAX)
+}
+
+/// What the soft limit can be raised to. macOS calls its hard limit infinite and takes no more
+/// than its OPEN_MAX, see setrlimit(2).
+fn highest_descriptor_limit() -> u64 {
+    let highest = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::from(u32::MAX));
+    if cfg!(target_vendor = "apple") { highest.min(10_240) } else { highest }
+}
+
+/// Raises the soft limit to `needed` or as near as the system lets it come, and returns the one
+/// in force.
+fn raise_to(needed: u64) -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let current = current.unwrap_or(u64::from(u32::MAX));
+    let raised = needed.min(highest_descriptor_limit());
+    let rlimit = Rlimit { current: Some(raised), maximum };
+    if raised > current && setrlimit(Resource::Nofile, rlimit).is_ok() { raised } else { current }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_fits_below_the_descriptor_limit() {
+        assert_eq!(Limits::default().max_clients, clients_below(raise_descriptor_limit()));
+    }
+
+    #[test]
+    fn what_the_process_has_open_leaves_fewer_places() {
+        let descriptors = raise_descriptor_limit();
+        let all = clients_below(descriptors);
+        assert_eq!(make_room(all, 6), all);
+        assert_eq!(make_room(all, 100), all + 32 - 100 - REFUSALS - 1);
+        assert_eq!(make_room(10, 100), 10);
+        assert_eq!(make_room(all, descriptors), 1);
+        assert_eq!(make_room(0, 6), 0);
+    }
 }

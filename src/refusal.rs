@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,6 +37,8 @@ impl Refusals {
         // A new socket's send buffer is empty, so this cannot block.
         let _best_effort = stream.write(line.as_bytes());
         let _best_effort = stream.shutdown(Shutdown::Write);
+        // What it has said already would make a close at once a RST, which takes the line from it.
+        let _best_effort = stream.read(&mut [0; 512]);
     }
 
     /// Keeps a refused client's socket open while it reads why, for [`REFUSAL_GRACE`] and

@@ -20,13 +20,17 @@ use crate::chunk::Scratch;
 use crate::connection::Connection;
 use crate::driver::{Async, Timer, ensure_driven};
 use crate::figures::{Figures, Reason};
-use crate::limits::{ACCEPT_PAUSE, Limits, SHUTDOWN, TEARDOWN, TURN};
+use crate::limits::{ACCEPT_PAUSE, Limits, SHUTDOWN, TEARDOWN, TURN, make_room};
 use crate::listener::{Listener, origin};
 use crate::refusal::{Quiet, Refusals};
 use crate::shutdown::Stop;
-use crate::socket::{Spare, accept, is_exhaustion};
+use crate::socket::{Spare, accept, is_exhaustion, open_descriptors};
 
 /// Accepts clients and runs `handler` for each as a task on `executor`, until `stop`.
+///
+/// The process's descriptor limit is raised as far as `limits` needs and the system allows, and no
+/// more clients come in than fit below it beside what the host has open now. The others, also when
+/// the host opens more later, are refused with one line that says why.
 ///
 /// The handler returns why its connection ended; the connection is closed when its future is
 /// dropped. A handler that panics ends its own connection only, as long as panics unwind.
@@ -57,9 +61,12 @@ where
         figures: listener.figures(),
         scratch: Rc::default(),
     });
+    let sockets = listener.sockets.into_iter().map(Async::new).collect::<io::Result<Vec<_>>>()?;
+    let max_clients = max_clients(&sockets, limits);
     let (emptied, empty) = async_channel::bounded(1);
     let server = Rc::new(Server {
-        places: Arc::new(Semaphore::new(limits.max_clients)),
+        max_clients,
+        places: Arc::new(Semaphore::new(max_clients)),
         origins: RefCell::default(),
         clients: RefCell::default(),
         refusals: Refusals::new(),
@@ -68,7 +75,6 @@ where
         handler,
         shared,
     });
-    let sockets = listener.sockets.into_iter().map(Async::new).collect::<io::Result<Vec<_>>>()?;
     let loops: Vec<Task<()>> = sockets
         .into_iter()
         .map(|socket| executor.spawn(accept_loop(server.clone(), socket)))
@@ -94,6 +100,13 @@ where
         client.task.cancel().await;
     }
     Ok(())
+}
+
+/// How many clients are admitted beside what the process has open now.
+fn max_clients(sockets: &[Async<TcpListener>], limits: &Limits) -> usize {
+    let Some(socket) = sockets.first() else { return 0 };
+    let spares = sockets.len() as u64;
+    make_room(limits.max_clients, open_descriptors(socket.get_ref()).saturating_add(spares))
 }
 
 /// What every connection needs of its server.
@@ -128,6 +141,8 @@ impl fmt::Debug for Shared {
 struct Server<H> {
     shared: Rc<Shared>,
     handler: H,
+    /// Those of [`Limits::max_clients`] that the descriptor limit has room for.
+    max_clients: usize,
     /// One permit a client.
     places: Arc<Semaphore>,
     /// Clients by [`origin`]; empty unless `max_per_ip` is set.
@@ -173,8 +188,8 @@ impl<H> Server<H> {
     fn admit(self: &Rc<Self>, peer: SocketAddr) -> Result<Admission<H>, String> {
         let limits = &self.shared.limits;
         let place = self.places.try_acquire_arc().ok_or_else(|| {
-            let s = if limits.max_clients == 1 { "" } else { "s" };
-            format!("server full ({} client{s}), please try again later", limits.max_clients)
+            let s = if self.max_clients == 1 { "" } else { "s" };
+            format!("server full ({} client{s}), please try again later", self.max_clients)
         })?;
         let origin = origin(peer.ip()).filter(|_| limits.max_per_ip > 0);
         if let Some(origin) = origin {
@@ -202,6 +217,21 @@ where
     H: Fn(Rc<Connection>) -> F + 'static,
     F: Future<Output = Reason> + 'static,
 {
+    /// Takes the client at the head of the queue: in, or to be refused at once where there is no
+    /// descriptor for it to stay.
+    fn take(self: &Rc<Self>, listener: &TcpListener, spare: &mut Spare) -> io::Result<()> {
+        match accept(listener) {
+            Ok((stream, peer)) => self.welcome(stream, peer),
+            Err(error) if is_exhaustion(&error) => spare.accept(listener, |stream| {
+                self.complain(&error);
+                let why = "server full, please try again later";
+                self.refusals.tell(&self.shared.figures, &stream, why);
+            })?,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         let admission = match self.admit(peer) {
             Ok(admission) => admission,
@@ -287,26 +317,15 @@ where
     let mut failures = 0;
     loop {
         for _ in 0..TURN {
-            match socket.try_read(accept) {
-                Ok((stream, peer)) => {
-                    failures = 0;
-                    server.welcome(stream, peer);
-                }
+            match socket.try_read(|listener| server.take(listener, &mut spare)) {
+                Ok(()) => failures = 0,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let _told_by_accept = poll_fn(|cx| socket.poll_readable(cx)).await;
-                }
-                Err(error) if is_exhaustion(&error) => {
-                    server.complain(&error);
-                    spare.accept(socket.get_ref(), |stream| {
-                        let why = "server full, please try again later";
-                        server.refusals.tell(&server.shared.figures, &stream, why);
-                    });
-                    Timer::after(ACCEPT_PAUSE).await;
+                    let _told_by_take = poll_fn(|cx| socket.poll_readable(cx)).await;
                 }
                 // An aborted connection; but an error that persists must not spin.
                 Err(error) => {
                     failures += 1;
-                    if failures > TURN {
+                    if failures > TURN || is_exhaustion(&error) {
                         server.complain(&error);
                         Timer::after(ACCEPT_PAUSE).await;
                     }

@@ -5,6 +5,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use rustix::fd::OwnedFd;
@@ -12,6 +13,7 @@ use rustix::io::Errno;
 #[cfg(not(target_vendor = "apple"))]
 use rustix::net::SocketFlags;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
+use rustix::process::{Resource, getrlimit};
 
 use crate::limits::{BACKLOG, Limits};
 
@@ -59,8 +61,8 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
 }
 
-/// A descriptor kept to be given up for one refusal when there are none left: otherwise the
-/// client at the head of the queue would wait unanswered, and its readiness would spin.
+/// A descriptor kept to be given up for one refusal at a time when there are none left: otherwise
+/// the client at the head of the queue would wait unanswered, and its readiness would spin.
 pub(crate) struct Spare(Option<OwnedFd>);
 
 impl Spare {
@@ -68,12 +70,29 @@ impl Spare {
         Spare(rustix::io::fcntl_dupfd_cloexec(listener, 0).ok())
     }
 
-    pub(crate) fn accept(&mut self, listener: &TcpListener, refuse: impl FnOnce(TcpStream)) {
+    /// Hands the client at the head of the queue to `refuse`.
+    ///
+    /// # Errors
+    /// Those of accept(2): nobody is there, or the spare was not to be had.
+    pub(crate) fn accept(
+        &mut self,
+        listener: &TcpListener,
+        refuse: impl FnOnce(TcpStream),
+    ) -> io::Result<()> {
         self.0 = None;
-        if let Ok((stream, _)) = accept(listener) {
-            refuse(stream);
-        }
+        let refused = accept(listener).map(|(stream, _)| refuse(stream));
         *self = Spare::new(listener);
+        refused
+    }
+}
+
+/// Descriptors that this process has open, by the lowest number that is free: right but for gaps,
+/// which cost a polite refusal later, and the same on every Unix.
+pub(crate) fn open_descriptors(listener: &TcpListener) -> u64 {
+    match rustix::io::fcntl_dupfd_cloexec(listener, 0) {
+        Ok(free) => free.as_raw_fd() as u64,
+        // All that the limit allows.
+        Err(_) => getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
     }
 }
 

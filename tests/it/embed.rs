@@ -1,6 +1,8 @@
 //! What the library promises to a host that runs a server on its own executor.
 
+use std::fs::File;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -9,10 +11,11 @@ use smol_servers::chat::{self, Chat};
 use smol_servers::connection::Connection;
 use smol_servers::figures::Reason;
 use smol_servers::limits::Limits;
+use smol_servers::listener::Listener;
 use smol_servers::program::Executor;
 use smol_servers::{echo, server, shutdown};
 
-use crate::harness::{Client, listen, serve_during, take_turn};
+use crate::harness::{Client, Server, listen, serve_during, take_turn};
 
 #[test]
 fn a_host_hears_the_clients_and_speaks_to_them() {
@@ -84,6 +87,70 @@ fn whatever_a_host_publishes_is_one_line_to_its_clients() {
         guest.expect("*** news <guest7> forged");
         guest.expect("<host> [2J forged");
     });
+}
+
+/// Not a test but the host that those below start: the README's lines, in a process that has
+/// descriptor limits of its own, and opens so many files of its own later.
+#[test]
+fn host() {
+    let Ok(files) = std::env::var("HOST_OPENS") else { return };
+    let executor = Executor::default();
+    let limits = Limits::default();
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = Listener::bind(&[loopback], &limits).expect("a free port");
+    eprintln!("listening on {}", listener.addresses()[0]);
+    let (_trigger, stop) = shutdown::channel();
+    let chat = Rc::new(Chat::default());
+    let handler = move |client| chat::handle(chat.clone(), client);
+    let own = async move {
+        let files = 0..files.parse().expect("a number");
+        let _open: Vec<_> = files.map(|_| File::open("/dev/null").expect("a descriptor")).collect();
+        std::future::pending::<()>().await
+    };
+    executor.spawn(own).detach();
+    let serving = server::serve(&executor, listener, &limits, stop, handler);
+    smol_servers::driver::block_on(executor.run(serving)).expect("it serves");
+}
+
+/// What each of 160 who come at once reads first from a host that starts under `limit`.
+fn crowd_at_host(limit: &str, opens: &str) -> Vec<String> {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!(r#"{limit}; exec "$0" "$@""#)]);
+    command.arg(std::env::current_exe().expect("this test"));
+    // What the harness appends names no further test.
+    command.args(["embed::host", "--exact", "--nocapture", "--"]).env("HOST_OPENS", opens);
+    let server = Server::start_command(&mut command);
+    let started = Instant::now();
+    let mut crowd: Vec<Client> = (0..160).map(|_| server.client()).collect();
+    let first = crowd.iter_mut().map(Client::line).collect();
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    first
+}
+
+fn welcomed(lines: &[String]) -> usize {
+    lines.iter().filter(|line| line.starts_with("*** welcome, you are guest")).count()
+}
+
+#[test]
+fn a_host_serves_as_many_as_its_descriptors_allow_and_tells_the_others_why() {
+    let lines = crowd_at_host("ulimit -n 128", "0");
+    assert_eq!(welcomed(&lines), 128 - 32);
+    let full = "*** server full (96 clients), please try again later";
+    assert_eq!(lines.iter().filter(|line| *line == full).count(), 160 - 96, "{lines:?}");
+}
+
+#[test]
+fn a_host_that_opens_files_later_has_its_clients_served_or_told_why_at_once() {
+    let lines = crowd_at_host("ulimit -n 128", "60");
+    assert!((40..96).contains(&welcomed(&lines)), "{lines:?}");
+    let full = lines.iter().filter(|line| line.starts_with("*** server full")).count();
+    assert_eq!(welcomed(&lines) + full, 160, "{lines:?}");
+}
+
+#[test]
+fn a_host_has_its_soft_descriptor_limit_raised_as_far_as_it_needs() {
+    assert_eq!(welcomed(&crowd_at_host("ulimit -S -n 128", "60")), 160);
 }
 
 #[test]

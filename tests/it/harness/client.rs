@@ -114,6 +114,15 @@ impl Client {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
 
+    /// Nothing comes for so long.
+    #[track_caller]
+    pub(crate) fn expect_silence(&mut self, time: Duration) {
+        assert_eq!(self.stream.buffer().escape_ascii().to_string(), "");
+        let time = Timespec::try_from(time).expect("a short time");
+        let mut waiting = [PollFd::new(self.socket(), PollFlags::IN)];
+        assert_eq!(poll(&mut waiting, Some(&time)).expect("a socket"), 0);
+    }
+
     /// Bytes the server has for this client, which it does not take.
     pub(crate) fn unsent(&self) -> u64 {
         let server = self.socket().peer_addr().expect("connected");
