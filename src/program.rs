@@ -127,14 +127,16 @@ fn announce(program: &Program, listener: &Listener) {
     }
 }
 
-/// The first SIGINT or SIGTERM ends the server politely, the second at once.
+/// The first signal ends the server politely, a second SIGINT or SIGTERM at once. A SIGHUP is no
+/// second one: bash and the kernel each send one when a terminal is closed.
 async fn obey(signals: Signals, trigger: Trigger, figures: Rc<Figures>) {
     let mut told = false;
     loop {
         match signals.next().await {
             Signal::Figures => figures.log(),
             Signal::End(number) if told => std::process::exit(128 + number),
-            Signal::End(_) => {
+            Signal::Hangup if told => {}
+            Signal::End(_) | Signal::Hangup => {
                 told = true;
                 log::info!("going down");
                 trigger.pull();

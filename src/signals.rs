@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::task::Poll;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::pipe;
 
 use crate::driver::Async;
@@ -15,20 +15,27 @@ use crate::driver::Async;
 pub(crate) enum Signal {
     /// SIGINT or SIGTERM, by its number.
     End(i32),
+    /// SIGHUP: the terminal is closed.
+    Hangup,
     /// SIGUSR1.
     Figures,
 }
 
-/// Takes over SIGINT, SIGTERM and SIGUSR1 for this process.
-pub(crate) struct Signals([(Signal, Async<UnixStream>); 3]);
+/// Takes over SIGINT, SIGTERM and SIGUSR1 for this process. SIGHUP too, but not where the process
+/// was started with it ignored, as nohup(1) does, or may have been.
+pub(crate) struct Signals(Vec<(Signal, Async<UnixStream>)>);
 
 impl Signals {
     pub(crate) fn new() -> io::Result<Signals> {
-        Ok(Signals([
+        let mut signals = vec![
             (Signal::End(SIGINT), listen(SIGINT)?),
             (Signal::End(SIGTERM), listen(SIGTERM)?),
             (Signal::Figures, listen(SIGUSR1)?),
-        ]))
+        ];
+        if is_ignored(SIGHUP) == Some(false) {
+            signals.push((Signal::Hangup, listen(SIGHUP)?));
+        }
+        Ok(Signals(signals))
     }
 
     /// The next signal. Several of a kind that come at once may be one.
@@ -54,4 +61,13 @@ fn listen(signal: i32) -> io::Result<Async<UnixStream>> {
     reader.set_nonblocking(true)?;
     pipe::register(signal, writer)?;
     Async::new(reader)
+}
+
+/// Whether this process ignores a signal, by Linux's proc(5): to ask sigaction(2) takes unsafe code.
+/// `None` where that file is not to be had, as on other systems.
+fn is_ignored(signal: i32) -> Option<bool> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let ignored = u128::from_str_radix(ignored.trim(), 16).ok()?;
+    Some(ignored >> (signal - 1) & 1 == 1)
 }

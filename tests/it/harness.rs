@@ -123,7 +123,9 @@ pub(crate) fn is_missing(programs: &[&str]) -> bool {
 /// A terminal's two ends: the one that shows and types, and the one that a program has. It erases
 /// whole characters, as terminal emulators have it.
 pub(crate) fn pseudo_terminal() -> (OwnedFd, OwnedFd) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
+    // A program that inherited this end would keep its own terminal open.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master = openpt(flags).expect("a pseudo-terminal");
     grantpt(&master).expect("a pseudo-terminal");
     unlockpt(&master).expect("a pseudo-terminal");
     let name = ptsname(&master, Vec::new()).expect("a pseudo-terminal");

@@ -1,12 +1,13 @@
 //! How the servers end, and what they answer to signals.
 
+use std::cell::Cell;
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::harness::{Client, Server, eventually, speaks};
+use crate::harness::{Client, Server, eventually, in_shell, is_missing, pseudo_terminal, speaks};
 
 const GOODBYE: &str = "*** the server is going down, goodbye";
 
@@ -27,7 +28,7 @@ fn sigterm_with_500_stalled_clients_ends_the_chat_within_two_seconds() {
 #[test]
 fn clients_of_chat_and_time_read_a_goodbye_and_then_the_end() {
     for name in ["chat", "time"] {
-        for signal in [Signal::TERM, Signal::INT] {
+        for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
             let mut server = Server::start(name, &[]);
             let mut clients: Vec<Client> = (0..20).map(|_| server.client()).collect();
             for client in &mut clients {
@@ -82,21 +83,81 @@ fn nobody_can_connect_once_the_server_says_goodbye() {
 }
 
 #[test]
+fn closing_the_terminal_ends_the_chat_with_a_goodbye() {
+    if is_missing(&["setsid"]) {
+        return;
+    }
+    let terminal = Cell::new(None);
+    let mut server = Server::start_unheard(|| {
+        let (master, slave) = pseudo_terminal();
+        terminal.set(Some(master));
+        let mut command = in_shell(r#"exec setsid -c "$0" "$@" 0<&2"#, "chat", &[]);
+        command.stderr(slave);
+        command
+    });
+    let mut client = server.guest(&mut []);
+    drop(terminal.take());
+    client.skip_to(GOODBYE);
+    client.expect_eof();
+    drop(client);
+    assert_eq!(server.exit().code(), Some(0));
+}
+
+#[test]
+fn under_nohup_closing_the_terminal_ends_nothing() {
+    let mut server = Server::start_command(&mut in_shell(r#"exec nohup "$0" "$@""#, "chat", &[]));
+    let mut ann = server.guest(&mut []);
+    let mut bob = server.guest(&mut [&mut ann]);
+    server.signal(Signal::HUP);
+    speaks(&mut ann, &mut bob, "still here");
+    server.figures();
+    server.signal(Signal::TERM);
+    ann.expect(GOODBYE);
+    drop((ann, bob));
+    assert_eq!(server.exit().code(), Some(0));
+    let log = server.log_to_its_end();
+    assert_eq!(log.iter().filter(|line| line.ends_with("going down")).count(), 1, "{log:?}");
+}
+
+#[test]
 fn a_second_signal_ends_the_server_at_once() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
-        let mut server = Server::start("chat", &[]);
-        let stalled = server.small_client();
-        let mut speaker = server.guest(&mut []);
-        let mut other = server.guest(&mut [&mut speaker]);
-        for _ in 0..60 {
-            speaks(&mut speaker, &mut other, &"x".repeat(900));
-        }
-        assert!(stalled.unsent() > 0);
-        server.signal(signal);
+    for (first, second, code) in [
+        (Signal::TERM, Signal::TERM, 143),
+        (Signal::INT, Signal::INT, 130),
+        (Signal::HUP, Signal::TERM, 143),
+    ] {
+        let (mut server, _stalled) = with_a_stalled_client();
+        server.signal(first);
         server.logged("going down");
-        server.signal(signal);
+        server.signal(second);
         assert_eq!(server.exit().code(), Some(code));
     }
+}
+
+/// As bash sends it when a terminal is closed, and then the kernel; systemd may send it behind a
+/// SIGTERM.
+#[test]
+fn a_hangup_cuts_no_shutdown_short() {
+    for first in [Signal::HUP, Signal::TERM] {
+        let (mut server, _stalled) = with_a_stalled_client();
+        server.signal(first);
+        server.logged("going down");
+        server.signal(Signal::HUP);
+        assert_eq!(server.exit().code(), Some(0));
+    }
+}
+
+/// A chat whose polite shutdown takes its time.
+fn with_a_stalled_client() -> (Server, Client) {
+    let server = Server::start("chat", &[]);
+    let stalled = server.small_client();
+    let mut speaker = server.guest(&mut []);
+    let mut other = server.guest(&mut [&mut speaker]);
+    for _ in 0..60 {
+        speaks(&mut speaker, &mut other, &"x".repeat(900));
+    }
+    assert!(stalled.unsent() > 0);
+    (server, stalled)
 }
 
 #[test]
