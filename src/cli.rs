@@ -1,8 +1,13 @@
 //! The command line that the three programs share: options into limits and addresses, and what
 //! `-h` and `-V` print. No I/O.
 
+mod address;
+mod help;
+
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
@@ -11,10 +16,19 @@ use crate::bounds::Bounds;
 use crate::limits::{self, Limits};
 use crate::log::Format;
 
-/// What one program is called and does.
+/// Bytes of a name that a program is [called] by, at most.
+const NAME_BYTES: usize = 32;
+
+const MAX_PER_IP: RangeInclusive<u64> = 0..=u32::MAX as u64;
+/// A day.
+const STALL_SECONDS: RangeInclusive<u64> = 1..=86_400;
+/// Up to the longest TCP_KEEPIDLE of Linux.
+const DEAD_SECONDS: RangeInclusive<u64> = 2..=32_767;
+
+/// What one program is and does.
 #[derive(Debug)]
 pub struct Program {
-    /// Its name in log lines and help.
+    /// Its name without the `smol-` that it is installed with; see [`called`].
     pub name: &'static str,
     /// One sentence.
     pub about: &'static str,
@@ -22,14 +36,16 @@ pub struct Program {
     pub port: u16,
     /// SO_SNDBUF of its clients, see [`Limits::send_buffer`].
     pub send_buffer: usize,
-    /// Commands to start from, a line each.
-    pub examples: &'static str,
+    /// Commands to start from: the arguments, and a remark.
+    pub examples: &'static [(&'static str, &'static str)],
 }
 
 /// The options, and the bounds, that only one program has.
 pub trait Own: Default {
     /// Help on the options, a line each.
-    const HELP: &str = "";
+    fn help() -> String {
+        String::new()
+    }
 
     /// Reads the value of an option; false when it is none of its own.
     ///
@@ -67,13 +83,28 @@ pub enum Command {
     Print(String),
 }
 
-/// Reads the command line; what only this program has goes into `own`. `descriptors` is the
-/// limit that clients have to fit in.
+/// The name that a program speaks of itself by: the file name it was started by, its first
+/// argument, so that what it says to type is what its user has to type; its own name where that
+/// one is no plain name of at most 32 ASCII letters, digits and `-_.+`.
+pub fn called(first_argument: Option<OsString>, own: &'static str) -> &'static str {
+    let path = first_argument.unwrap_or_default();
+    let name = Path::new(&path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= NAME_BYTES
+        && name.chars().all(is_plain);
+    // Leaked once: the log of the process has it too.
+    if is_name { name.to_owned().leak() } else { own }
+}
+
+/// Reads the command line behind the name that the program is [called] by; what only this program
+/// has goes into `own`. `descriptors` is the limit that clients have to fit in.
 ///
 /// # Errors
 /// One line that names what is wrong and how to mend it.
 pub fn parse<O: Own>(
     program: &Program,
+    called: &str,
     arguments: impl IntoIterator<Item = OsString>,
     descriptors: u64,
     own: &mut O,
@@ -98,7 +129,10 @@ pub fn parse<O: Own>(
             }
         };
         match name.as_str() {
-            "help" => return Ok(Command::Print(help::<O>(program))),
+            "help" => {
+                let clients = limits::clients_below(descriptors);
+                return Ok(Command::Print(help::text::<O>(program, called, clients)));
+            }
             "version" => {
                 let version = env!("CARGO_PKG_VERSION");
                 return Ok(Command::Print(format!("smol-{} {version}\n", program.name)));
@@ -119,14 +153,15 @@ pub fn parse<O: Own>(
 impl Options {
     /// Reads the value of an option; false when it is none that all programs have.
     fn read(&mut self, name: &str, parser: &mut Parser, port: u16) -> Result<bool, String> {
-        let most = u32::MAX.into();
         let limits = &mut self.limits;
         match name {
-            "listen" => self.listen.push(address(&text(parser, name)?, port)?),
-            "max-clients" => limits.max_clients = number(parser, name, 1, most)? as usize,
-            "max-per-ip" => limits.max_per_ip = number(parser, name, 0, most)? as usize,
-            "stall" => limits.stall = seconds(parser, name, 1, 86_400)?,
-            "dead" => limits.dead = seconds(parser, name, 2, 32_767)?,
+            "listen" => self.listen.push(address::read(&text(parser, name)?, port)?),
+            "max-clients" => {
+                limits.max_clients = number(parser, name, 1..=u32::MAX.into())? as usize;
+            }
+            "max-per-ip" => limits.max_per_ip = number(parser, name, MAX_PER_IP)? as usize,
+            "stall" => limits.stall = seconds(parser, name, STALL_SECONDS)?,
+            "dead" => limits.dead = seconds(parser, name, DEAD_SECONDS)?,
             "log" => {
                 self.log = match text(parser, name)?.as_str() {
                     "text" => Format::Text,
@@ -155,6 +190,12 @@ impl Options {
             let (stall, dead) = (stall.as_secs(), dead.as_secs());
             return Err(format!("--stall {stall} must be below --dead {dead}; give --dead too"));
         }
+        for (index, address) in self.listen.iter().enumerate() {
+            // Port 0 is another one each time.
+            if address.port() > 0 && self.listen[..index].contains(address) {
+                return Err(format!("--listen {address} is given twice; leave one out"));
+            }
+        }
         Ok(())
     }
 }
@@ -162,21 +203,30 @@ impl Options {
 /// The value of an option that takes a whole number.
 ///
 /// # Errors
-/// One line with the bounds, when it is not one between them.
-pub fn number(parser: &mut Parser, name: &str, min: u64, max: u64) -> Result<u64, String> {
+/// One line with the bounds, when it is not within them.
+pub fn number(parser: &mut Parser, name: &str, bounds: RangeInclusive<u64>) -> Result<u64, String> {
     let value = text(parser, name)?;
     match value.parse() {
-        Ok(number) if (min..=max).contains(&number) => Ok(number),
-        _ => Err(format!("--{name} is a whole number from {min} to {max}, not '{value}'")),
+        Ok(number) if bounds.contains(&number) => Ok(number),
+        _ => Err(format!("--{name} is a whole number from {}, not '{value}'", ends(&bounds))),
     }
+}
+
+/// What the help says of the bounds of a number.
+pub fn ends(bounds: &RangeInclusive<u64>) -> String {
+    format!("{} to {}", bounds.start(), bounds.end())
 }
 
 /// The value of an option that takes seconds.
 ///
 /// # Errors
 /// As [`number`].
-pub fn seconds(parser: &mut Parser, name: &str, min: u64, max: u64) -> Result<Duration, String> {
-    number(parser, name, min, max).map(Duration::from_secs)
+pub fn seconds(
+    parser: &mut Parser,
+    name: &str,
+    bounds: RangeInclusive<u64>,
+) -> Result<Duration, String> {
+    number(parser, name, bounds).map(Duration::from_secs)
 }
 
 /// The value of an option that takes text.
@@ -188,55 +238,19 @@ pub fn text(parser: &mut Parser, name: &str) -> Result<String, String> {
     value.string().map_err(|_| format!("the value of --{name} is not valid Unicode"))
 }
 
-/// `ADDRESS:PORT`, `[IPV6]:PORT`, or an address alone, which gets the program's port. Names are
-/// not resolved: that would need threads.
-fn address(value: &str, port: u16) -> Result<SocketAddr, String> {
-    let alone = || value.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port));
-    value.parse().or_else(|_| alone()).map_err(|_| {
-        format!(
-            "--listen takes a numeric address such as 0.0.0.0:{port} or [::]:{port}, not '{value}'"
-        )
-    })
-}
-
-fn help<O: Own>(program: &Program) -> String {
-    let Program { name, about, port, examples, .. } = program;
-    let options = O::HELP;
-    let Limits { max_per_ip, stall, dead, .. } = Limits::default();
-    let (stall, dead) = (stall.as_secs(), dead.as_secs());
-    format!(
-        "{name}: {about}\n\n\
-         Usage: {name} [OPTIONS]\n\n\
-         Examples:\n{examples}\n\
-         Options:\n{options}\
-         \x20 --listen ADDR      address to listen on, repeatable; numeric IPv4 or IPv6 (127.0.0.1:{port})\n\
-         \x20 --max-clients N    clients at once (descriptor limit minus {reserved})\n\
-         \x20 --max-per-ip N     clients at once from one IPv4 address or IPv6 /64, loopback exempt;\n\
-         \x20                    0 is no limit ({max_per_ip})\n\
-         \x20 --stall SECONDS    drop a client that has output waiting and takes none for so long ({stall})\n\
-         \x20 --dead SECONDS     find a peer that vanished without a word in this time ({dead})\n\
-         \x20 --log FORM         log on standard error as text or json (text)\n\
-         \x20 --quiet            log warnings and errors only\n\
-         \x20 --limits           print every bound, and what that many clients can cost, and exit\n\
-         \x20 -h, --help         print this and exit\n\
-         \x20 -V, --version      print the version and exit\n\n\
-         Signals: SIGINT and SIGTERM end it within 2 s, a second one at once;\n\
-         SIGUSR1 writes one line of figures to standard error.\n",
-        reserved = limits::RESERVED_DESCRIPTORS,
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
     use crate::echo;
 
     const CHAT: Program =
-        Program { name: "chat", about: "", port: 8002, send_buffer: 1, examples: "" };
+        Program { name: "chat", about: "", port: 8002, send_buffer: 1, examples: &[] };
 
     fn parsed(arguments: &[&str]) -> Result<Options, String> {
         let arguments = arguments.iter().map(OsString::from);
-        match parse(&CHAT, arguments, 1024, &mut echo::Options)? {
+        match parse(&CHAT, "chat", arguments, 1024, &mut echo::Options)? {
             Command::Serve(options) | Command::Limits(options) => Ok(options),
             Command::Print(text) => Err(text),
         }
@@ -250,17 +264,43 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_numeric_and_may_leave_out_the_port() {
+    fn it_listens_on_every_address_it_is_given_and_on_none_twice() {
         let listen = ["--listen", "0.0.0.0", "--listen", "::1", "--listen=[::]:80"];
         let options = parsed(&listen).expect("addresses");
         let shown: Vec<String> = options.listen.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["0.0.0.0:8002", "[::1]:8002", "[::]:80"]);
+        assert!(parsed(&["--listen", "[::1]:0", "--listen", "[::1]:0"]).is_ok());
+    }
+
+    #[test]
+    fn a_program_is_called_as_it_was_started_where_that_is_a_plain_name() {
+        let called = |first: &[u8]| called(Some(OsString::from_vec(first.to_vec())), "chat");
+        assert_eq!(called(b"/usr/local/bin/smol-chat"), "smol-chat");
+        assert_eq!(called(b"smol_chat-1.0+git"), "smol_chat-1.0+git");
+        assert_eq!(called(b"bin/chat/"), "chat");
+        let long = "x".repeat(NAME_BYTES + 1);
+        for odd in [
+            &b""[..],
+            b"/",
+            b"..",
+            b"-bash",
+            b"a b",
+            b"a\x1b[2J",
+            b"a\nb",
+            b"\xff\xfe",
+            "žert".as_bytes(),
+            long.as_bytes(),
+        ] {
+            assert_eq!(called(odd), "chat", "{}", odd.escape_ascii());
+        }
+        assert_eq!(super::called(None, "chat"), "chat");
     }
 
     #[test]
     fn what_is_wrong_is_named_with_its_mend() {
         for (arguments, said) in [
             (&["--listen", "localhost"][..], "numeric address such as 0.0.0.0:8002"),
+            (&["--listen", "::1", "--listen", "[::1]:8002"], "[::1]:8002 is given twice"),
             (&["--listen"], "--listen needs a value"),
             (&["--stall", "x"], "whole number from 1 to 86400"),
             (&["--stall", "40"], "must be below --dead 40"),

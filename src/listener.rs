@@ -47,22 +47,40 @@ impl Listener {
 }
 
 /// An address that cannot be listened on.
-#[derive(Debug)]
 pub struct BindError {
     address: SocketAddr,
     source: io::Error,
 }
 
+impl BindError {
+    /// The address, as it was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the system says.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot listen on {}: {}", self.address, self.source)?;
-        f.write_str(match self.source.kind() {
-            io::ErrorKind::AddrInUse => "; another program has this port, choose one with --listen",
+        f.write_str(match self.kind() {
             io::ErrorKind::AddrNotAvailable => "; it is not an address of this machine",
             io::ErrorKind::PermissionDenied => "; ports below 1024 need root, choose a higher one",
+            io::ErrorKind::AddrInUse => "",
             _ if is_exhaustion(&self.source) => "; raise the limit with ulimit -n",
-            _ => "; choose another address with --listen",
+            _ => "; choose another address",
         })
+    }
+}
+
+/// In words as well: a `main` that returns its errors prints them with `Debug`.
+impl fmt::Debug for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -107,6 +125,25 @@ mod tests {
         assert_eq!(origin_of("64:ff9b:1::1").as_deref(), Some("64:ff9b:1::"));
         assert_eq!(origin_of("127.9.9.9"), None);
         assert_eq!(origin_of("::1"), None);
+    }
+
+    #[test]
+    fn a_main_that_returns_a_bind_error_prints_it_in_words() {
+        let limits = Limits::default();
+        let first = Listener::bind(&["127.0.0.1:0".parse().expect("an address")], &limits);
+        let first = first.expect("a free port");
+        let taken = first.addresses()[0];
+        for (address, kind) in [
+            (taken, io::ErrorKind::AddrInUse),
+            (SocketAddr::from(([198, 51, 100, 1], 0)), io::ErrorKind::AddrNotAvailable),
+        ] {
+            let error = Listener::bind(&[address], &limits).expect_err("it cannot be bound");
+            assert_eq!((error.address(), error.kind()), (address, kind));
+            let error: Box<dyn std::error::Error> = error.into();
+            let printed = format!("{error:?}");
+            assert!(printed.starts_with(&format!("cannot listen on {address}: ")), "{printed}");
+            assert!(!printed.contains(['{', '\n']) && !printed.contains("--"), "{printed}");
+        }
     }
 
     #[test]

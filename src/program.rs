@@ -3,7 +3,8 @@
 
 use std::fmt::Display;
 use std::future::Future;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -15,7 +16,7 @@ use crate::connection::Connection;
 use crate::driver::{self, block_on};
 use crate::figures::{Figures, Reason};
 use crate::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit};
-use crate::listener::Listener;
+use crate::listener::{BindError, Listener};
 use crate::shutdown::{self, Trigger};
 use crate::signals::{Signal, Signals};
 use crate::socket::is_exhaustion;
@@ -42,34 +43,35 @@ where
     H: Fn(Rc<Connection>) -> F + 'static,
     F: Future<Output = Reason> + 'static,
 {
-    let arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args_os();
+    let name = cli::called(arguments.next(), program.name);
     let descriptors = raise_descriptor_limit();
     let mut own = O::default();
-    let options = match cli::parse(program, arguments, descriptors, &mut own) {
+    let options = match cli::parse(program, name, arguments, descriptors, &mut own) {
         Ok(Command::Serve(options)) => options,
         Ok(Command::Limits(options)) => {
             return print(&bounds::table(&options.limits, |bounds| own.bounds(bounds)));
         }
         Ok(Command::Print(text)) => return print(&text),
-        Err(error) => return usage(program, &error),
+        Err(error) => return usage(name, &error),
     };
-    stderr_log::start(program.name, options.log, options.quiet);
+    stderr_log::start(name, options.log, options.quiet);
     let clients = options.limits.max_clients as u64;
     if let Err(error) = driver::start(clients.saturating_add(RESERVED_DESCRIPTORS)) {
-        return fail(program, &cannot_start(&error));
+        return fail(name, &cannot_start(&error));
     }
     let executor = Executor::default();
     let handler = match handler(own, &executor) {
         Ok(handler) => handler,
-        Err(error) => return fail(program, &error),
+        Err(error) => return fail(name, &error),
     };
     let listener = match Listener::bind(&options.listen, &options.limits) {
         Ok(listener) => listener,
-        Err(error) => return fail(program, &error),
+        Err(error) => return fail(name, &cannot_listen(&error, &options.listen)),
     };
-    match block_on(run_beside(&executor, serve(program, &executor, &options, listener, handler))) {
+    match block_on(run_beside(&executor, serve(&executor, &options, listener, handler))) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(program, &cannot_start(&error)),
+        Err(error) => fail(name, &cannot_start(&error)),
     }
 }
 
@@ -94,8 +96,27 @@ fn cannot_start(error: &io::Error) -> String {
     format!("cannot start: {error}{hint}")
 }
 
+fn cannot_listen(error: &BindError, listen: &[SocketAddr]) -> String {
+    let address = error.address();
+    let other = listen.iter().find(|other| overlap(address, **other));
+    match (error.kind(), other) {
+        (ErrorKind::AddrInUse, Some(other)) => {
+            format!("{error}; --listen {other} is given too, and one covers the other")
+        }
+        (ErrorKind::AddrInUse, None) => {
+            format!("{error}; another program has this port, choose one with --listen")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// True for a port on one address and the same port on every address.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let alike = a.is_ipv4() == b.is_ipv4() && a.port() == b.port();
+    alike && a.ip() != b.ip() && (a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
 async fn serve<H, F>(
-    program: &Program,
     executor: &Executor,
     options: &Options,
     listener: Listener,
@@ -110,19 +131,21 @@ where
     // A task, not a part of this future: `run` polls this one at every turn of the executor,
     // and with smol's reactor a poll of the signals is a system call.
     let _obeying = executor.spawn(obey(signals, trigger, listener.figures()));
-    announce(program, &listener);
+    announce(&listener);
     server::serve(executor, listener, &options.limits, stop, handler).await
 }
 
-fn announce(program: &Program, listener: &Listener) {
+fn announce(listener: &Listener) {
     let addresses = listener.addresses();
     for address in &addresses {
         log::info!("listening on {address}");
     }
+    let Some(port) = addresses.first().map(SocketAddr::port) else { return };
     if addresses.iter().all(|address| address.ip().is_loopback()) {
-        let port = program.port;
+        // `[::]` takes IPv4 clients too.
+        let everywhere = if addresses.iter().any(SocketAddr::is_ipv6) { "[::]" } else { "0.0.0.0" };
         log::info!(
-            "only this machine can connect; --listen 0.0.0.0:{port} opens it to the network"
+            "only this machine can connect; --listen {everywhere}:{port} opens it to the network"
         );
     }
 }
@@ -152,14 +175,13 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn usage(program: &Program, error: &str) -> ExitCode {
-    let name = program.name;
+fn usage(name: &str, error: &str) -> ExitCode {
     complain(&format!("{name}: {error} ({name} -h shows all options)"));
     ExitCode::from(USAGE)
 }
 
-fn fail(program: &Program, error: &dyn Display) -> ExitCode {
-    complain(&format!("{}: {error}", program.name));
+fn fail(name: &str, error: &dyn Display) -> ExitCode {
+    complain(&format!("{name}: {error}"));
     ExitCode::FAILURE
 }
 

@@ -13,9 +13,11 @@ const CHAT: Program = Program {
     about: "what one client writes, all others read; telnet, PuTTY or nc is the client",
     port: 8002,
     send_buffer: SEND_BUFFER,
-    examples: "  chat                            then, in two terminals: telnet localhost 8002\n  \
-               chat --listen 0.0.0.0:8002      open to the network\n  \
-               chat --listen 0.0.0.0 --max-per-ip 8\n",
+    examples: &[
+        ("", "then, in two terminals: telnet localhost 8002"),
+        ("--listen 0.0.0.0:8002", "open to the network"),
+        ("--listen 0.0.0.0 --max-per-ip 8", ""),
+    ],
 };
 
 fn main() -> ExitCode {

@@ -10,8 +10,10 @@ const ECHO: Program = Program {
     about: "sends every byte back to the client it came from (RFC 862)",
     port: 8000,
     send_buffer: echo::SEND_BUFFER,
-    examples: "  echo                            then: nc localhost 8000\n  \
-               echo --listen [::]:7            the service's own port, on every address\n",
+    examples: &[
+        ("", "then: nc localhost 8000"),
+        ("--listen [::]:7", "the service's own port, on every address"),
+    ],
 };
 
 fn main() -> ExitCode {

@@ -13,9 +13,11 @@ const TIME: Program = Program {
     about: "sends the time to every connected client, once a second",
     port: 8001,
     send_buffer: SEND_BUFFER,
-    examples: "  time                            then: nc localhost 8001\n  \
-               time --utc --every 60           UTC, on every full minute\n  \
-               time --format '%A, %H:%M'       strftime directives\n",
+    examples: &[
+        ("", "then: nc localhost 8001"),
+        ("--utc --every 60", "UTC, on every full minute"),
+        ("--format '%A, %H:%M'", "strftime directives"),
+    ],
 };
 
 fn main() -> ExitCode {

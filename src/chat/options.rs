@@ -1,5 +1,6 @@
 //! The chat program's own options.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use lexopt::Parser;
@@ -12,6 +13,9 @@ use crate::pace::{BURST_BYTES, BYTES_PER_SECOND};
 use crate::room::LOOK_BACK;
 use crate::{presence, text, time};
 
+const HISTORY_LINES: RangeInclusive<u64> = 0..=LOOK_BACK as u64;
+const PACE_LINES: RangeInclusive<u64> = 0..=1_000_000;
+
 /// What the options say.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -21,27 +25,33 @@ pub struct Options {
 }
 
 impl Own for Options {
-    const HELP: &str = "  --history N        lines of the past a newcomer reads, 0 is none (20)
+    fn help() -> String {
+        let (history, lines) = (cli::ends(&HISTORY_LINES), cli::ends(&PACE_LINES));
+        format!(
+            "  --history N        lines of the past a newcomer reads, {history}; 0 is none (20)
   --motd FILE        UTF-8 text of at most 64 KiB that a newcomer reads (none)
-  --timestamps       lines that people say begin with HH:MM, local time (TZ's zone, or
-                     else /etc/localtime's, as it is at the start)
+  --timestamps       lines begin with HH:MM, local time (TZ's zone, or else
+                     /etc/localtime's, as it is at the start)
   --ask-names        ask newcomers for a name
-  --rate LINES       lines a second from one client, the rest waits; 0 is no limit (100)
-  --burst LINES      lines at once before that; 0 is no limit (1000)
-";
+  --rate LINES       lines a second from one client, the rest waits, {lines};
+                     0 is no limit (100)
+  --burst LINES      lines at once before that, {lines}; 0 is no limit (1000)
+"
+        )
+    }
 
     fn read(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
         let config = &mut self.config;
         match name {
-            "history" => config.history = cli::number(parser, name, 0, LOOK_BACK as u64)? as usize,
+            "history" => config.history = cli::number(parser, name, HISTORY_LINES)? as usize,
             "motd" => {
                 let path = parser.value().map_err(|_| "--motd needs a file".to_owned())?;
                 self.motd = Some(path.into());
             }
             "timestamps" => self.timestamps = true,
             "ask-names" => config.ask_names = true,
-            "rate" => config.pace.rate = cli::number(parser, name, 0, 1_000_000)? as u32,
-            "burst" => config.pace.burst = cli::number(parser, name, 0, 1_000_000)? as u32,
+            "rate" => config.pace.rate = cli::number(parser, name, PACE_LINES)? as u32,
+            "burst" => config.pace.burst = cli::number(parser, name, PACE_LINES)? as u32,
             _ => return Ok(false),
         }
         Ok(true)

@@ -1,14 +1,17 @@
 //! The time program's own options.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use lexopt::Parser;
 
-use super::{Clock, zone};
+use super::{Clock, LONGEST_EVERY, zone};
 use crate::bounds::{Bounds, seconds};
 use crate::cli::{self, Own};
 use crate::room;
+
+const EVERY_SECONDS: RangeInclusive<u64> = 1..=LONGEST_EVERY.as_secs();
 
 /// What the options say.
 #[derive(Debug, Default)]
@@ -20,12 +23,18 @@ pub struct Options {
 }
 
 impl Own for Options {
-    const HELP: &str = "  --utc              the time in UTC (local time)
+    fn help() -> String {
+        let every = cli::ends(&EVERY_SECONDS);
+        format!(
+            "  --utc              the time in UTC (local time)
   --zone ZONE        the time in a zone such as Europe/Berlin, or by a POSIX rule (local time:
                      TZ's zone, or else /etc/localtime's, as it is at the start)
   --format STRFTIME  form of the line, in the C locale (RFC 3339 with offset)
-  --every SECONDS    time between two lines, on multiples of it since each local midnight (1)
-";
+  --every SECONDS    time between two lines, {every}, on multiples of it since each
+                     local midnight (1)
+"
+        )
+    }
 
     fn read(&mut self, name: &str, parser: &mut Parser) -> Result<bool, String> {
         match name {
@@ -44,7 +53,7 @@ impl Own for Options {
                 })?;
                 self.format = Some(format);
             }
-            "every" => self.every = cli::seconds(parser, name, 1, 86_400)?,
+            "every" => self.every = cli::seconds(parser, name, EVERY_SECONDS)?,
             _ => return Ok(false),
         }
         if self.utc && self.zone.is_some() {

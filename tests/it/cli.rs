@@ -1,6 +1,9 @@
 //! The programs at a shell: what they print, and the code they exit with.
 
+use std::ffi::OsStr;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -50,10 +53,92 @@ fn the_help_says_where_local_time_comes_from() {
 }
 
 #[test]
+fn a_program_speaks_of_itself_by_the_name_it_was_started_by() {
+    let folder = std::env::temp_dir().join(format!("smol-servers-{}", std::process::id()));
+    std::fs::create_dir(&folder).expect("a temporary folder");
+    for name in SERVERS {
+        let installed = folder.join(format!("smol-{name}"));
+        std::os::unix::fs::symlink(binary(name), &installed).expect("a temporary file");
+        let run = |options: &[&str]| Command::new(&installed).args(options).output();
+
+        let help = text(&run(&["-h"]).expect("it starts").stdout);
+        assert!(help.starts_with(&format!("smol-{name}: ")), "{help}");
+        assert!(help.contains(&format!("\nUsage: smol-{name} [OPTIONS]\n")), "{help}");
+        let (_, examples) = help.split_once("Examples:\n").expect("examples");
+        let (examples, _) = examples.split_once("\n\n").expect("an end");
+        for example in examples.lines() {
+            assert!(example.starts_with(&format!("  smol-{name} ")), "{example}");
+        }
+
+        let error = one_line(&run(&["--lisen"]).expect("it starts"));
+        let mend = format!("(smol-{name} -h shows all options)");
+        assert!(error.starts_with(&format!("smol-{name}: ")) && error.ends_with(&mend), "{error}");
+        let error = one_line(&run(&["--listen", "198.51.100.1:0"]).expect("it starts"));
+        assert!(error.starts_with(&format!("smol-{name}: cannot listen")), "{error}");
+        let version = text(&run(&["-V"]).expect("it starts").stdout);
+        assert_eq!(version, format!("smol-{name} {}\n", env!("CARGO_PKG_VERSION")));
+
+        let server = Server::start_command(&mut Command::new(&installed));
+        assert!(server.logged("only this machine").starts_with(&format!("smol-{name}: ")));
+    }
+    std::fs::remove_dir_all(&folder).expect("the folder of this test");
+}
+
+#[test]
+fn a_name_that_is_none_leaves_the_program_its_own() {
+    for odd in [&b""[..], b"\x1b[2J", b"\xff\xfe", b"a\nb", &[b'x'; 10_000]] {
+        let output = Command::new(binary("chat")).arg0(OsStr::from_bytes(odd)).arg("-x").output();
+        let error = one_line(&output.expect("it starts"));
+        assert_eq!(error, "chat: unknown option -x (chat -h shows all options)");
+    }
+}
+
+#[test]
+fn the_help_names_the_ends_of_every_number_and_fits_the_screen() {
+    for name in SERVERS {
+        let help = text(&run(name, &["-h"]).stdout);
+        assert_eq!(help.lines().find(|line| line.chars().count() > 100), None);
+        let (_, options) = help.split_once("Options:\n").expect("options");
+        for option in options.split("\n  --") {
+            let option = option.trim_start_matches("  --").replace('\n', " ");
+            let mut words = option.split_whitespace();
+            let (Some(option), Some("N" | "SECONDS" | "LINES")) = (words.next(), words.next())
+            else {
+                continue;
+            };
+            let words: Vec<&str> = words.collect();
+            let ends =
+                words.windows(3).find(|words| words[1] == "to" && number(words[0]).is_some());
+            let ends = ends.unwrap_or_else(|| panic!("{name} --{option} has no ends"));
+            let (min, max) = (number(ends[0]), number(ends[2]).expect("the other end"));
+            for beyond in [min.and_then(|min| min.checked_sub(1)), Some(max + 1)] {
+                let Some(beyond) = beyond.map(|beyond| beyond.to_string()) else { continue };
+                let output = run(name, &[&format!("--{option}"), &beyond, "--limits"]);
+                assert_eq!(output.status.code(), Some(2), "{name} --{option} {beyond}");
+                let error = one_line(&output);
+                let told = error.contains(&format!("from {} to ", ends[0]));
+                assert!(told || error.contains(&format!("at most {max}")), "{error}");
+            }
+            let most = run(name, &[&format!("--{option}"), &max.to_string(), "--limits"]);
+            let error = text(&most.stderr);
+            assert!(error.is_empty() || error.contains("give --dead too"), "{error}");
+        }
+    }
+}
+
+/// A number in the help, whatever stands behind it.
+fn number(word: &str) -> Option<u64> {
+    word.trim_end_matches([',', ';', '.']).parse().ok()
+}
+
+#[test]
 fn what_is_wrong_is_said_in_one_line_that_names_the_mend() {
     for (name, options, said) in [
         ("echo", &["--lisen", "127.0.0.1:0"][..], "unknown option --lisen"),
         ("echo", &["--listen", "localhost:8000"], "numeric address such as 0.0.0.0:8000"),
+        ("chat", &["--listen", "localhost:80"], "names are not resolved, give 127.0.0.1:80 ("),
+        ("chat", &["--listen", "::1:8002"], "lacks its brackets; give [::1]:8002, or [::1:8002]"),
+        ("time", &["--listen", "[::1]", "--listen", "::1"], "[::1]:8001 is given twice"),
         ("echo", &["--utc"], "unknown option --utc"),
         ("chat", &["8002"], "an address goes behind --listen"),
         ("chat", &["--listen"], "--listen needs a value"),
@@ -94,6 +179,19 @@ fn a_port_in_use_is_said_in_one_line() {
         assert!(error.starts_with(&format!("{name}: cannot listen on {address}: ")), "{error}");
         assert!(error.ends_with("another program has this port, choose one with --listen"));
     }
+}
+
+#[test]
+fn two_addresses_that_are_in_each_others_way_are_both_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("a bound socket").port();
+    drop(taken);
+    let (one, all) = (format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}"));
+    let output = run("chat", &["--listen", &one, "--listen", &all]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = one_line(&output);
+    assert!(error.contains(&format!("cannot listen on {all}: ")), "{error}");
+    assert!(error.ends_with(&format!("--listen {one} is given too, and one covers the other")));
 }
 
 #[test]

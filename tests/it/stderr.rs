@@ -113,10 +113,14 @@ fn a_tz_that_is_no_zone_is_warned_of_in_one_line_that_names_the_mend() {
 }
 
 #[test]
-fn a_server_on_loopback_says_how_to_open_it() {
-    let server = Server::start("chat", &[]);
-    let hint = server.logged("only this machine can connect");
-    assert!(hint.ends_with("; --listen 0.0.0.0:8002 opens it to the network"), "{hint}");
+fn a_server_on_loopback_says_how_to_open_the_port_it_has() {
+    for (listen, everywhere) in [("127.0.0.1:0", "0.0.0.0"), ("[::1]:0", "[::]")] {
+        let server = Server::start_listening(&mut Command::new(binary("chat")), listen);
+        let hint = server.logged("only this machine can connect");
+        let port = server.address.port();
+        let mend = format!("; --listen {everywhere}:{port} opens it to the network");
+        assert!(hint.ends_with(&mend), "{hint}");
+    }
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! The value of `--listen`. Names are not resolved: that would need threads.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// `ADDRESS:PORT`, `[IPV6]:PORT`, or an address alone, with or without brackets, which gets the
+/// program's port.
+///
+/// # Errors
+/// One line that offers what was probably meant.
+pub(super) fn read(value: &str, port: u16) -> Result<SocketAddr, String> {
+    if let Some((ip, port)) = without_brackets(value) {
+        let whole = value.parse::<Ipv6Addr>();
+        let or = whole.map_or_else(|_| String::new(), |ip| format!(", or [{ip}] for the address"));
+        return Err(format!("--listen {value} lacks its brackets; give [{ip}]:{port}{or}"));
+    }
+    let alone = value.strip_prefix('[').and_then(|value| value.strip_suffix(']'));
+    let ip = match alone {
+        Some(ip) => ip.parse::<Ipv6Addr>().map(IpAddr::V6),
+        None => value.parse::<IpAddr>(),
+    };
+    value.parse().or_else(|_| ip.map(|ip| SocketAddr::new(ip, port))).map_err(|_| {
+        let (host, port) = split(value).unwrap_or((value, port));
+        let mend = if host.eq_ignore_ascii_case("localhost") {
+            format!("; names are not resolved, give 127.0.0.1:{port}")
+        } else if host.contains(char::is_alphabetic) {
+            "; names are not resolved".to_owned()
+        } else {
+            String::new()
+        };
+        format!(
+            "--listen takes a numeric address such as 0.0.0.0:{port} or [::]:{port}, \
+             not '{value}'{mend}"
+        )
+    })
+}
+
+/// IPv6 and a port that lack their brackets. `::1:8002` is an IPv6 address too, and so is `::8002`,
+/// but of a kind that nobody has; only `::1` is what it looks like.
+fn without_brackets(value: &str) -> Option<(Ipv6Addr, u16)> {
+    let (host, port) = split(value)?;
+    let host = if host == ":" && port != 1 { "::" } else { host };
+    Some((host.parse().ok()?, port))
+}
+
+/// What stands before the last colon, and the port behind it.
+fn split(value: &str) -> Option<(&str, u16)> {
+    let (host, port) = value.rsplit_once(':')?;
+    let is_decimal = port.bytes().all(|byte| byte.is_ascii_digit());
+    Some((host, port.parse().ok().filter(|_| is_decimal)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(value: &str) -> String {
+        read(value, 8002).map_or_else(|error| error, |address| address.to_string())
+    }
+
+    #[test]
+    fn an_address_may_leave_out_its_port() {
+        for (value, address) in [
+            ("0.0.0.0:80", "0.0.0.0:80"),
+            ("127.0.0.1", "127.0.0.1:8002"),
+            ("::1", "[::1]:8002"),
+            ("::", "[::]:8002"),
+            ("[::1]", "[::1]:8002"),
+            ("[::1]:0", "[::1]:0"),
+            ("2001:db8::10", "[2001:db8::10]:8002"),
+            ("fe80::1:face", "[fe80::1:face]:8002"),
+            ("[2001:db8::1:8002]", "[2001:db8::1:8002]:8002"),
+            ("2001:db8:0:0:0:0:0:8002", "[2001:db8::8002]:8002"),
+        ] {
+            assert_eq!(said(value), address);
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_that_may_end_in_a_port_wants_its_brackets() {
+        for (value, offer) in [
+            ("::1:8002", "give [::1]:8002, or [::1:8002] for"),
+            ("::8002", "give [::]:8002, or [::8002] for"),
+            (":::8002", "--listen :::8002 lacks its brackets; give [::]:8002"),
+            ("2001:db8::1:80", "give [2001:db8::1]:80, or [2001:db8::1:80] for"),
+            ("2001:db8:0:0:0:0:0:1:8002", "give [2001:db8::1]:8002"),
+        ] {
+            assert!(said(value).contains(offer), "{value}: {}", said(value));
+        }
+    }
+
+    #[test]
+    fn a_name_is_not_resolved_and_an_address_offered_with_its_port() {
+        for (value, offer) in [
+            ("localhost", "not 'localhost'; names are not resolved, give 127.0.0.1:8002"),
+            ("LocalHost:80", "names are not resolved, give 127.0.0.1:80"),
+            ("chat.example:80", "such as 0.0.0.0:80 or [::]:80, not 'chat.example:80'; names are"),
+            (":80", "such as 0.0.0.0:80"),
+            ("8002", "such as 0.0.0.0:8002"),
+            ("[::1:80", "such as 0.0.0.0:80"),
+            ("127.0.0.1:+80", "such as 0.0.0.0:8002"),
+        ] {
+            assert!(said(value).contains(offer), "{value}: {}", said(value));
+        }
+    }
+}
