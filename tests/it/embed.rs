@@ -98,7 +98,8 @@ fn host() {
     let limits = Limits::default();
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let listener = Listener::bind(&[loopback], &limits).expect("a free port");
-    eprintln!("listening on {}", listener.addresses()[0]);
+    // As the log of the programs has it, which the harness reads.
+    eprintln!("{:.3} host: listening on {}", jiff::Timestamp::now(), listener.addresses()[0]);
     let (_trigger, stop) = shutdown::channel();
     let chat = Rc::new(Chat::default());
     let handler = move |client| chat::handle(chat.clone(), client);
