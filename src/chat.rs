@@ -28,6 +28,7 @@ use crate::listener::subscriber;
 use crate::pace::Pace;
 use crate::presence::Presence;
 use crate::room::{LOG_BYTES, Room};
+use crate::text;
 use calendar::Calendar;
 use floor::Floor;
 use guest::Guest;
@@ -51,6 +52,9 @@ pub struct Config {
     pub motd: Option<String>,
     /// Lines begin with HH:MM in this zone, and the past is told by days.
     pub timestamps: Option<TimeZone>,
+    /// People read `?` for whatever is not ASCII, and choose names in it: for terminals that do
+    /// not show UTF-8, see [`text::to_ascii`](crate::text::to_ascii).
+    pub ascii: bool,
     /// Newcomers are asked for a name.
     pub ask_names: bool,
     /// How fast one client may speak.
@@ -64,6 +68,7 @@ impl Default for Config {
             history: HISTORY,
             motd: None,
             timestamps: None,
+            ascii: false,
             ask_names: false,
             pace: Pace::default(),
         }
@@ -93,6 +98,9 @@ impl Chat {
     /// An empty chat.
     pub fn new(mut config: Config) -> Chat {
         config.motd = config.motd.map(|text| motd::lines(&text));
+        if config.ascii {
+            config.motd = config.motd.map(|text| text::to_ascii(&text));
+        }
         let room = Room::new(config.log_bytes);
         let calendar = config.timestamps.clone().map(|zone| RefCell::new(Calendar::new(zone)));
         Chat {

@@ -55,6 +55,9 @@ where
         Ok(Command::Print(text)) => return print(&text),
         Err(error) => return usage(name, &error),
     };
+    if descriptors <= RESERVED_DESCRIPTORS {
+        return fail(name, &too_few(descriptors));
+    }
     stderr_log::start(name, options.log, options.quiet);
     let clients = options.limits.max_clients as u64;
     if let Err(error) = driver::start(clients.saturating_add(RESERVED_DESCRIPTORS)) {
@@ -89,6 +92,14 @@ async fn run_beside<T>(executor: &Executor, future: impl Future<Output = T>) -> 
         }
     };
     or(future, tasks).await
+}
+
+fn too_few(descriptors: u64) -> String {
+    let needed = RESERVED_DESCRIPTORS + 1;
+    format!(
+        "cannot start: the descriptor limit is {descriptors}, and {needed} are needed to serve one \
+         client; raise it with ulimit -n"
+    )
 }
 
 fn cannot_start(error: &io::Error) -> String {

@@ -18,6 +18,10 @@ pub const LINE_BYTES: usize = 1000;
 /// answered by a flood.
 pub const REPLIES: u8 = 40;
 
+/// Bytes of a suboption, at most. We agree to no option that has any, so a longer one has lost its
+/// end: what follows is skipped up to the end of that line, and then read again.
+const SUBOPTION_BYTES: u8 = 64;
+
 /// What the client did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -90,8 +94,11 @@ enum State {
     Command,
     /// After DO, DONT, WILL or WONT: its option comes next.
     Option(u8),
-    Suboption,
-    SuboptionCommand,
+    /// Within a suboption of so many bytes so far.
+    Suboption(u8),
+    SuboptionCommand(u8),
+    /// Behind a suboption that has no end, until the line has one.
+    Skip,
 }
 
 impl Default for Telnet {
@@ -170,10 +177,17 @@ impl Telnet {
                 self.state = State::Data;
                 return self.option(verb, byte);
             }
-            State::Suboption if byte == IAC => self.state = State::SuboptionCommand,
-            State::Suboption => {}
-            State::SuboptionCommand if byte == SE => self.state = State::Data,
-            State::SuboptionCommand => self.state = State::Suboption,
+            State::Suboption(len) if byte == IAC => self.state = State::SuboptionCommand(len),
+            State::SuboptionCommand(_) if byte == SE => self.state = State::Data,
+            State::Suboption(len) | State::SuboptionCommand(len) => {
+                let goes_on = len < SUBOPTION_BYTES;
+                self.state = if goes_on { State::Suboption(len + 1) } else { State::Skip };
+            }
+            State::Skip if matches!(byte, b'\r' | b'\n') => {
+                self.state = State::Data;
+                return self.data(byte);
+            }
+            State::Skip => {}
         }
         ControlFlow::Continue(())
     }
@@ -210,7 +224,7 @@ impl Telnet {
         match byte {
             IAC => return self.text(IAC),
             DO | DONT | WILL | WONT => self.state = State::Option(byte),
-            SB => self.state = State::Suboption,
+            SB => self.state = State::Suboption(0),
             ERASE_LINE => self.line.clear(),
             ERASE_CHARACTER => self.erase_character(),
             ARE_YOU_THERE => return ControlFlow::Break(Found::AreYouThere),

@@ -46,8 +46,9 @@ pub fn clean_into_one(text: &[u8], out: &mut String) {
 }
 
 /// False for what could do more than stand in a line: C0, DEL and C1 controls, line and
-/// paragraph separators, the bidi controls (UAX #9), interlinear annotation, and the tag
-/// characters, which hide text.
+/// paragraph separators, the bidi controls (UAX #9) and the deprecated format characters beside
+/// them, interlinear annotation, and the tag characters and further variation selectors, which
+/// hide text.
 pub fn is_shown(c: char) -> bool {
     !matches!(c,
         '\0'..='\u{1f}'
@@ -55,9 +56,25 @@ pub fn is_shown(c: char) -> bool {
         | '\u{61c}'
         | '\u{200e}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
+        | '\u{2066}'..='\u{206f}'
         | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}')
+        | '\u{e0000}'..='\u{e007f}'
+        | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Whether anything of a clean text can be seen: a line of spaces, of joiners or of the characters
+/// that only fill a place says nothing.
+pub fn is_visible(text: &str) -> bool {
+    let fills = |c| matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}');
+    text.chars().any(|c| !c.is_whitespace() && !fills(c) && c.width() != Some(0))
+}
+
+/// The text of a clean line as every terminal shows it: `?` for each character beyond ASCII. Where
+/// a terminal takes bytes for characters, two bytes of UTF-8 may be an escape sequence: `ě` is
+/// C4 9B, and 9B is CSI.
+pub fn to_ascii(text: &str) -> String {
+    let shown = text.chars().filter(|c| c.is_ascii() || c.width() != Some(0));
+    shown.map(|c| if c.is_ascii() { c } else { '?' }).collect()
 }
 
 /// The start of the UTF-8 character that holds byte `at`: where bytes may be cut. `at` itself where
@@ -181,6 +198,28 @@ mod tests {
     fn text_that_reads_other_than_it_is_written_loses_what_makes_it_so() {
         assert_eq!(cleaned("a\u{202e}cba\u{2069}\u{200f}\u{61c}".as_bytes()), "acba");
         assert_eq!(cleaned("hi\u{e0068}\u{e0069}\u{fff9}".as_bytes()), "hi");
+    }
+
+    #[test]
+    fn characters_that_hide_text_vanish() {
+        assert_eq!(cleaned("a\u{206a}\u{206f}b\u{e0100}\u{e01ef}c".as_bytes()), "abc");
+    }
+
+    #[test]
+    fn a_line_of_what_cannot_be_seen_is_known() {
+        for hidden in
+            ["", "   ", "\u{200b}\u{2060}", "\u{3164}\u{3164}", "\u{2800} \u{a0}", "\u{301}"]
+        {
+            assert!(!is_visible(hidden), "{}", hidden.escape_unicode());
+        }
+        for shown in ["a", " . ", "é", "한", "\u{fffd}", "👍\u{fe0f}"] {
+            assert!(is_visible(shown), "{shown}");
+        }
+    }
+
+    #[test]
+    fn in_ascii_no_byte_is_left_that_a_terminal_could_take_for_a_control() {
+        assert_eq!(to_ascii("ě2J řekl: e\u{301} 👍\u{fe0f} \u{fffd}"), "?2J ?ekl: e ? ?");
     }
 
     #[test]

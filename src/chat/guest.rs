@@ -184,7 +184,10 @@ impl Guest {
         said.extend(["<", &self.name, "> "]);
         let prefix = said.len();
         text::clean(line, &mut said);
-        if said.len() > prefix {
+        if text::is_visible(&said[prefix..]) {
+            if self.chat.config.ascii {
+                said = text::to_ascii(&said);
+            }
             self.connection.figures().lines_in.add(1);
             if let Some(calendar) = &self.chat.calendar {
                 calendar.borrow_mut().said(self.chat.room.next(), Timestamp::now());

@@ -30,7 +30,10 @@ impl Names {
     }
 
     /// Checks a name that is asked for; what is wrong with it is one sentence.
-    pub(super) fn check(&self, name: &str) -> Result<(), &'static str> {
+    pub(super) fn check(&self, name: &str, ascii: bool) -> Result<(), &'static str> {
+        if ascii && !name.is_ascii() {
+            return Err("a name is 1 to 16 of the letters A-Z a-z, digits, _ and -");
+        }
         let length = name.chars().count();
         if length == 0
             || length > NAME_CHARACTERS
@@ -142,7 +145,7 @@ mod tests {
     fn a_name_is_short_plain_and_unlike_any_other() {
         let names = with(&["Ann", "guest2"]);
         for good in ["bob", "a", "_-_", "guest", "Guest-3", "sixteen_letters_", "7"] {
-            assert_eq!(names.check(good), Ok(()), "{good}");
+            assert_eq!(names.check(good, false), Ok(()), "{good}");
         }
         for bad in [
             "",
@@ -158,7 +161,7 @@ mod tests {
             "guestI0",
             "guestO",
         ] {
-            assert!(names.check(bad).is_err(), "{bad}");
+            assert!(names.check(bad, false).is_err(), "{bad}");
         }
     }
 
@@ -178,7 +181,7 @@ mod tests {
             "Ðóra",
             "ნინო",
         ] {
-            assert_eq!(Names::default().check(good), Ok(()), "{good}");
+            assert_eq!(Names::default().check(good, false), Ok(()), "{good}");
         }
     }
 
@@ -197,11 +200,11 @@ mod tests {
             "😃",
             "ann\u{202e}",
         ] {
-            assert!(Names::default().check(bad).is_err(), "{}", bad.escape_unicode());
+            assert!(Names::default().check(bad, false).is_err(), "{}", bad.escape_unicode());
         }
         let names = with(&["Straße", "Σίσυφος", "Bill", "ЯНА", "Åsa"]);
         for taken in ["STRASSE", "σίσυφοσ", "BiIl", "b1ll", "яна", "\u{212b}SA"] {
-            assert_eq!(names.check(taken), Err("that name is taken"), "{taken}");
+            assert_eq!(names.check(taken, false), Err("that name is taken"), "{taken}");
         }
     }
 

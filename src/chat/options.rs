@@ -32,6 +32,7 @@ impl Own for Options {
   --motd FILE        UTF-8 text of at most 64 KiB that a newcomer reads (none)
   --timestamps       lines begin with HH:MM, local time (TZ's zone, or else
                      /etc/localtime's, as it is at the start)
+  --ascii            show ? for whatever is not ASCII, for terminals that do not show UTF-8
   --ask-names        ask newcomers for a name
   --rate LINES       lines a second from one client, the rest waits, {lines};
                      0 is no limit (100)
@@ -49,6 +50,7 @@ impl Own for Options {
                 self.motd = Some(path.into());
             }
             "timestamps" => self.timestamps = true,
+            "ascii" => config.ascii = true,
             "ask-names" => config.ask_names = true,
             "rate" => config.pace.rate = cli::number(parser, name, PACE_LINES)? as u32,
             "burst" => config.pace.burst = cli::number(parser, name, PACE_LINES)? as u32,

@@ -82,7 +82,7 @@ async fn ask(
                 if name.is_empty() {
                     return Ok(as_guest(None));
                 }
-                let checked = chat.names.borrow().check(name);
+                let checked = chat.names.borrow().check(name, chat.config.ascii);
                 let Err(why) = checked else {
                     return Ok(Newcomer { name: name.to_owned(), said: None });
                 };

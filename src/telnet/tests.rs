@@ -67,6 +67,14 @@ fn suboptions_are_skipped_whatever_they_hold() {
 }
 
 #[test]
+fn a_suboption_that_has_lost_its_end_swallows_no_more_than_its_line() {
+    let mut bytes = b"a\xff\xfa\x1fb\nc\n".to_vec();
+    bytes.extend([b'x'; 2 * SUBOPTION_BYTES as usize]);
+    bytes.extend(b"\r\nheard again\n");
+    assert_eq!(lines_of_telnet(&bytes), ["a", "heard again"]);
+}
+
+#[test]
 fn leaving_is_understood_in_every_dialect() {
     for bytes in [&b"\xff\xec"[..], b"\x04", b"x\n\x04"] {
         assert!(lines(bytes).contains(&"Leave".to_owned()), "{bytes:?}");

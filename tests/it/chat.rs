@@ -108,6 +108,32 @@ fn an_empty_line_reaches_nobody() {
 }
 
 #[test]
+fn a_line_in_which_nothing_can_be_seen_reaches_nobody() {
+    let server = Server::start("chat", &[]);
+    let (mut ann, mut bob) = pair(&server);
+    ann.send("   \r\n\u{3164}\r\n\u{200b}\u{2060}\r\n\u{2800}\r\n\u{206a}\r\n");
+    speaks(&mut ann, &mut bob, "something");
+}
+
+#[test]
+fn in_ascii_nothing_reaches_a_terminal_that_is_not_utf8() {
+    let server = Server::start("chat", &["--ascii", "--ask-names"]);
+    let (mut ann, mut bob) = (server.client(), server.client());
+    for guest in [&mut ann, &mut bob] {
+        guest.line();
+    }
+    ann.send("Zoë\r\n");
+    ann.expect("*** a name is 1 to 16 of the letters A-Z a-z, digits, _ and -");
+    ann.send("\r\n");
+    ann.expect("*** welcome, you are guest1. nobody else is here yet");
+    bob.send("\r\n");
+    bob.line();
+    // In ISO 8859-1 the second byte of this letter is CSI: clear the screen.
+    ann.send("ě2J naïve\r\n");
+    bob.expect("<guest1> ?2J na?ve");
+}
+
+#[test]
 fn an_unfinished_line_at_the_end_is_delivered_before_the_leave() {
     let server = Server::start("chat", &[]);
     let (mut ann, mut bob) = pair(&server);

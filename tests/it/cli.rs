@@ -202,6 +202,23 @@ fn an_address_of_another_machine_is_said_in_one_line() {
 }
 
 #[test]
+fn too_few_descriptors_for_one_client_are_said_in_one_line() {
+    for limit in [8, 13, 14, 20, 32] {
+        let line = format!(r#"ulimit -n {limit}; exec timeout 20 "$0" "$@""#);
+        let listen = ["--listen", "127.0.0.1:0"];
+        for name in SERVERS {
+            let output = in_shell(&line, name, &listen).output().expect("a shell");
+            assert_eq!(output.status.code(), Some(1), "{name} {limit}");
+            let error = one_line(&output);
+            let said =
+                format!("the descriptor limit is {limit}, and 33 are needed to serve one client");
+            assert!(error.contains(&said), "{error}");
+            assert!(error.ends_with("raise it with ulimit -n"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn help_for_nobody_is_no_panic() {
     let closed = in_shell(r#"exec "$0" "$@" >&-"#, "chat", &["-h"]).output();
     let closed = closed.expect("a shell");

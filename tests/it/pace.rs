@@ -1,8 +1,10 @@
 //! How fast one may speak, and that nothing of it is lost.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Server, speaks};
+use crate::harness::{Client, Server, eventually, speaks};
 
 #[test]
 fn a_paste_of_a_thousand_lines_is_not_held_back() {
@@ -59,4 +61,86 @@ fn one_who_only_writes_is_not_read_while_half_the_log_waits_for_it() {
     ann.send_until_blocked(line.repeat(100).as_bytes());
     bob.send("ann is not in the way\r\n");
     eve.skip_to("<guest1> ann is not in the way");
+}
+
+/// Lines that are three times as long once they are cleaned.
+fn swelling_lines(count: usize) -> Vec<u8> {
+    [&[0x80; 999][..], b"\n"].concat().repeat(count)
+}
+
+/// One who says this over and over, and reads all that comes, until its socket is shut down.
+fn talk_on(client: &Client, said: Vec<u8>) {
+    let (mut writer, mut reader) = (copy(client), copy(client));
+    std::thread::spawn(move || while writer.write_all(&said).is_ok() {});
+    std::thread::spawn(move || while reader.read(&mut [0; 1 << 16]).is_ok_and(|n| n > 0) {});
+}
+
+fn copy(client: &Client) -> TcpStream {
+    client.socket().try_clone().expect("a socket")
+}
+
+#[test]
+fn a_crowd_that_speaks_within_its_pace_keeps_no_other_waiting() {
+    // Lines without a bound of their own: then all are held to 64 KiB a second, once they have
+    // had their MiB at once, and each speaks a whole read of 16 KiB when it is read again.
+    let server = Server::start("chat", &["--rate", "1000000", "--burst", "1000000"]);
+    let crowd: Vec<Client> = (0..14).map(|_| server.client()).collect();
+    for talker in &crowd {
+        talk_on(talker, swelling_lines(100));
+    }
+    let spoken = |least: u64| eventually("spoken", || server.figures()["lines_in"] > least);
+    spoken(14 * 1050);
+    let (mut ann, mut bob) = (server.guest(&mut []), server.client());
+    bob.line();
+    let mut drain = copy(&ann);
+    std::thread::spawn(move || while drain.read(&mut [0; 1 << 16]).is_ok_and(|n| n > 0) {});
+    for n in 0..200 {
+        let sent = Instant::now();
+        ann.send(format!("{n}\r\n"));
+        while bob.said() != format!("<{}> {n}", ann.name) {}
+        let took = sent.elapsed();
+        assert!(took < Duration::from_millis(100), "{n} took {took:?}");
+        spoken(14 * 1050 + 10 * n);
+    }
+    for talker in &crowd {
+        talker.socket().shutdown(Shutdown::Both).expect("connected");
+    }
+}
+
+#[test]
+fn one_who_speaks_and_reconnects_over_and_over_makes_nobody_miss_a_line() {
+    let server = Server::start("chat", &["--history", "0"]);
+    let mut bob = server.guest(&mut []);
+    let attackers: Vec<Client> = (0..10)
+        .map(|_| {
+            let attacker = server.client();
+            talk_on(&attacker, swelling_lines(1000));
+            attacker
+        })
+        .collect();
+    for _ in 0..3000 {
+        let line = bob.line();
+        assert!(!line.starts_with("*** you missed"), "{line}");
+    }
+    for attacker in &attackers {
+        attacker.socket().shutdown(Shutdown::Both).expect("connected");
+    }
+}
+
+#[test]
+fn one_who_comes_again_has_no_new_burst() {
+    let server = Server::start("chat", &["--rate", "10", "--burst", "20", "--history", "0"]);
+    let mut bob = server.guest(&mut []);
+    let mut ann = server.guest(&mut [&mut bob]);
+    ann.send("line\r\n".repeat(20));
+    (0..20).for_each(|_| bob.expect("<guest2> line"));
+    ann.reset();
+    bob.expect("*** guest2 left (connection lost)");
+    let started = Instant::now();
+    let mut again = server.guest(&mut [&mut bob]);
+    again.send("line\r\n".repeat(12));
+    (0..12).for_each(|_| bob.expect("<guest3> line"));
+    // One line has been earned at most before it came; of the others each is a tenth of a second,
+    // and of the last bob need not await the pause.
+    assert!(started.elapsed() >= Duration::from_millis(900), "{:?}", started.elapsed());
 }
