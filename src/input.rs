@@ -19,6 +19,10 @@ use crate::telnet::{Event, Telnet};
 /// a thousand clients that are a little over it all the time would keep the thread busy with them.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
+/// What a client has used of its pace at once counts as much from what takes so long to earn: ten
+/// lines at the default pace, or six KiB.
+const MUCH: Duration = Duration::from_millis(100);
+
 /// Bytes of a line that are as much work as one event more.
 const EVENT_BYTES: usize = 64;
 
@@ -93,7 +97,7 @@ impl Input {
             if self.opening.is_foreign(&chunk) {
                 return Err(Reason::Stranger);
             }
-            self.over = self.spent.bytes(self.pace, chunk.len(), Instant::now());
+            self.over = self.spent.read(self.pace, chunk.len(), Instant::now());
             self.chunk = Some(chunk);
         }
     }
@@ -106,6 +110,11 @@ impl Input {
     /// Whether the client has sent a telnet command.
     pub fn is_telnet(&self) -> bool {
         self.telnet.is_telnet()
+    }
+
+    /// Whether the client says more than a person who types.
+    pub(crate) fn says_much(&self) -> bool {
+        self.spent.lasts(Instant::now() + MUCH)
     }
 
     /// What the client has used of its pace.

@@ -11,6 +11,10 @@ pub const BURST_BYTES: u32 = 1024 * 1024;
 /// Bytes a second it may send from then on.
 pub const BYTES_PER_SECOND: u32 = 64 * 1024;
 
+/// Bytes that a read counts for, at least: however few it brings, it is a system call. A client over
+/// its pace is read seldom, and then all that has come at once.
+pub const READ_BYTES: u32 = 512;
+
 /// The pace that all clients of a chat are held to.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -49,12 +53,12 @@ impl Spent {
         self.lines.spend(1, pace.rate, pace.burst, now)
     }
 
-    /// Counts bytes, whatever they are; returns how long the client is not to be read.
-    pub fn bytes(&mut self, pace: Pace, bytes: usize, now: Instant) -> Duration {
+    /// Counts what one read brought, whatever it is; returns how long the client is not to be read.
+    pub fn read(&mut self, pace: Pace, bytes: usize, now: Instant) -> Duration {
         if pace.is_off() {
             return Duration::ZERO;
         }
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).max(READ_BYTES);
         self.bytes.spend(bytes, BYTES_PER_SECOND, BURST_BYTES, now)
     }
 
@@ -120,9 +124,18 @@ mod tests {
         let (pace, now, mut spent) =
             (Pace { rate: 1000, burst: 100_000 }, Instant::now(), Spent::default());
         for _ in 0..1024 {
-            assert_eq!(spent.bytes(pace, 1024, now), Duration::ZERO);
+            assert_eq!(spent.read(pace, 1024, now), Duration::ZERO);
         }
-        assert_eq!(spent.bytes(pace, 64 * 1024, now), Duration::from_secs(1));
+        assert_eq!(spent.read(pace, 64 * 1024, now), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn many_small_reads_are_paced_like_bytes() {
+        let (pace, now, mut spent) = (Pace::default(), Instant::now(), Spent::default());
+        for _ in 0..BURST_BYTES / READ_BYTES {
+            assert_eq!(spent.read(pace, 1, now), Duration::ZERO);
+        }
+        assert_eq!(spent.read(pace, 1, now), Duration::from_secs(1) / 128);
     }
 
     #[test]

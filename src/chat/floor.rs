@@ -7,42 +7,48 @@ use futures_lite::future::yield_now;
 use crate::limits::CHUNK_BYTES;
 use crate::room::LINE_BYTES;
 
-/// Bytes that may be published while every writer has one turn. A writer takes a chunk a turn, less
-/// a line that does not fit any more; the one who reaches the bound may exceed it by a line.
-const BYTES: usize = CHUNK_BYTES - 2 * LINE_BYTES;
+/// Bytes that a writer takes in a turn, at least: a chunk, less a line that does not fit any more.
+const TURN_BYTES: usize = CHUNK_BYTES - LINE_BYTES;
 
-/// What the guests of a chat have published since every writer had its turn.
+/// Bytes that may wait before those who say much are held back: with the line that exceeds it a
+/// writer's turn.
+const MUCH_BYTES: usize = TURN_BYTES - LINE_BYTES;
+
+/// Bytes that may wait before all are held back; an eighth of the default log.
+const MOST_BYTES: usize = 128 * 1024;
+
+/// What the guests of a chat have published and a writer that is always ready has not yet taken.
 #[derive(Debug, Default)]
 pub(super) struct Floor {
-    published: Cell<usize>,
-    /// Set while one of those who wait will open the floor again.
+    waiting: Cell<usize>,
+    /// Set while one of those who are held back counts the turns.
     kept: Cell<bool>,
 }
 
 impl Floor {
     /// Counts a line that is published.
     pub(super) fn add(&self, bytes: usize) {
-        self.published.set(self.published.get() + bytes);
+        self.waiting.set(self.waiting.get() + bytes);
     }
 
-    /// True when who wants to publish is to [wait](Self::wait) first.
-    pub(super) fn is_closed(&self) -> bool {
-        self.published.get() >= BYTES
+    /// True when one who wants to publish is to [wait](Self::wait) first. Who says little goes
+    /// before those who say much.
+    pub(super) fn is_closed(&self, says_much: bool) -> bool {
+        self.waiting.get() >= if says_much { MUCH_BYTES } else { MOST_BYTES }
     }
 
-    /// Waits until every writer has had its turn since the floor was closed, and until it is this
-    /// guest's turn among those who wait.
+    /// Waits until this guest may publish.
     ///
-    /// The first one that finds it closed opens it again. An executor's tasks run one after the
-    /// other, so when it comes to run again all others have; and those who found it closed after
-    /// it run behind it, so that none waits for ever. A guest's own turn is over before it has
-    /// published half of the bound.
-    pub(super) async fn wait(&self) {
-        while self.is_closed() {
-            let opens = self.keep();
+    /// The first one that is held back counts the turns: an executor's tasks run one after the
+    /// other, so when it comes to run again each writer has had its turn. Those who were held back
+    /// after it run behind it, and a guest's own turn is over before it has published half of what
+    /// a writer takes; so all have the floor in turn.
+    pub(super) async fn wait(&self, says_much: bool) {
+        while self.is_closed(says_much) {
+            let counts = self.keep();
             yield_now().await;
-            if opens.is_some() {
-                self.published.set(0);
+            if counts.is_some() {
+                self.waiting.set(self.waiting.get().saturating_sub(TURN_BYTES));
             }
         }
     }
@@ -52,7 +58,7 @@ impl Floor {
     }
 }
 
-/// One who will open the floor. If it is gone before that, the next one does.
+/// One who counts a turn. If it is gone before that, the next one does.
 struct Keeper<'a>(&'a Cell<bool>);
 
 impl Drop for Keeper<'_> {
@@ -78,8 +84,8 @@ mod tests {
             let (floor, order) = (floor.clone(), order.clone());
             let speak = async move {
                 for _ in 0..3 {
-                    floor.wait().await;
-                    floor.add(BYTES / 2);
+                    floor.wait(true).await;
+                    floor.add(MUCH_BYTES / 2);
                     let mut names = order.take();
                     names.push(name);
                     order.set(names);
@@ -98,11 +104,22 @@ mod tests {
     }
 
     #[test]
+    fn one_who_says_little_goes_before_those_who_say_much() {
+        let floor = Floor::default();
+        floor.add(MUCH_BYTES);
+        assert!(floor.is_closed(true) && !floor.is_closed(false));
+        floor.add(MOST_BYTES);
+        assert!(floor.is_closed(false));
+        block_on(floor.wait(false));
+        assert!(floor.is_closed(true));
+    }
+
+    #[test]
     fn one_who_leaves_while_it_waits_keeps_nobody_from_the_floor() {
         let floor = Floor::default();
-        floor.add(BYTES);
-        assert_eq!(block_on(poll_once(floor.wait())), None);
-        block_on(floor.wait());
-        assert!(!floor.is_closed());
+        floor.add(MUCH_BYTES);
+        assert_eq!(block_on(poll_once(floor.wait(true))), None);
+        block_on(floor.wait(true));
+        assert!(!floor.is_closed(true));
     }
 }

@@ -104,9 +104,10 @@ impl Guest {
                 match event {
                     Event::Line => {
                         interrupted = false;
-                        if self.chat.floor.is_closed() {
+                        let floor = &self.chat.floor;
+                        if floor.is_closed(true) && floor.is_closed(input.says_much()) {
                             input.release();
-                            Box::pin(self.chat.floor.wait()).await;
+                            Box::pin(floor.wait(input.says_much())).await;
                         }
                         self.say(input.line());
                         self.hint(input, &mut hinted);
