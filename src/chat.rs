@@ -40,6 +40,11 @@ use question::Newcomer;
 /// Lines of the past a newcomer reads, by default.
 pub const HISTORY: usize = 20;
 
+/// For one who lost a letter on the way: the telnet of inetutils swallows 0x85, the second byte of
+/// `х`, until it sends BINARY. A raw client must not be sent telnet, so its person is told.
+const BROKEN_HINT: &[u8] = b"*** a letter of that line was lost. In telnet: press ^], type \
+                            \"set outbinary\", press Enter. Elsewhere: choose UTF-8\r\n";
+
 /// How a chat is to be.
 #[derive(Clone, Debug)]
 pub struct Config {

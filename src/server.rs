@@ -61,8 +61,9 @@ where
         figures: listener.figures(),
         scratch: Rc::default(),
     });
-    let sockets = listener.sockets.into_iter().map(Async::new).collect::<io::Result<Vec<_>>>()?;
-    let max_clients = max_clients(&sockets, limits);
+    let max_clients = max_clients(&listener.sockets, limits);
+    let door = |socket| Ok((Spare::new(&socket)?, Async::new(socket)?));
+    let doors = listener.sockets.into_iter().map(door).collect::<io::Result<Vec<_>>>()?;
     let (emptied, empty) = async_channel::bounded(1);
     let server = Rc::new(Server {
         max_clients,
@@ -75,9 +76,9 @@ where
         handler,
         shared,
     });
-    let loops: Vec<Task<()>> = sockets
+    let loops: Vec<Task<()>> = doors
         .into_iter()
-        .map(|socket| executor.spawn(accept_loop(server.clone(), socket)))
+        .map(|(spare, socket)| executor.spawn(accept_loop(server.clone(), socket, spare)))
         .collect();
     let clients = Clients(server.clone());
 
@@ -103,10 +104,10 @@ where
 }
 
 /// How many clients are admitted beside what the process has open now.
-fn max_clients(sockets: &[Async<TcpListener>], limits: &Limits) -> usize {
+fn max_clients(sockets: &[TcpListener], limits: &Limits) -> usize {
     let Some(socket) = sockets.first() else { return 0 };
     let spares = sockets.len() as u64;
-    make_room(limits.max_clients, open_descriptors(socket.get_ref()).saturating_add(spares))
+    make_room(limits.max_clients, open_descriptors(socket).saturating_add(spares))
 }
 
 /// What every connection needs of its server.
@@ -308,12 +309,11 @@ impl<H> Drop for Ending<H> {
     }
 }
 
-async fn accept_loop<H, F>(server: Rc<Server<H>>, socket: Async<TcpListener>)
+async fn accept_loop<H, F>(server: Rc<Server<H>>, socket: Async<TcpListener>, mut spare: Spare)
 where
     H: Fn(Rc<Connection>) -> F + 'static,
     F: Future<Output = Reason> + 'static,
 {
-    let mut spare = Spare::new(socket.get_ref());
     let mut failures = 0;
     loop {
         for _ in 0..TURN {

@@ -66,8 +66,10 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
 pub(crate) struct Spare(Option<OwnedFd>);
 
 impl Spare {
-    pub(crate) fn new(listener: &TcpListener) -> Spare {
-        Spare(rustix::io::fcntl_dupfd_cloexec(listener, 0).ok())
+    /// # Errors
+    /// No descriptor is left: nobody could be served nor be refused.
+    pub(crate) fn new(listener: &TcpListener) -> io::Result<Spare> {
+        Ok(Spare(Some(rustix::io::fcntl_dupfd_cloexec(listener, 0)?)))
     }
 
     /// Hands the client at the head of the queue to `refuse`.
@@ -81,7 +83,7 @@ impl Spare {
     ) -> io::Result<()> {
         self.0 = None;
         let refused = accept(listener).map(|(stream, _)| refuse(stream));
-        *self = Spare::new(listener);
+        self.0 = Spare::new(listener).ok().and_then(|spare| spare.0);
         refused
     }
 }

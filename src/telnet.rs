@@ -3,8 +3,8 @@
 //! It serves clients that speak no telnet just as well: PuTTY raw, nc, ncat. Nothing is negotiated
 //! before the client has sent a telnet command, and then one option: it is asked for BINARY
 //! (RFC 856), since the telnet of inetutils takes bytes of UTF-8 characters for control keys until
-//! then. Every other option is refused, so every client stays in the line mode it starts in. Any
-//! input may be split at any byte.
+//! then, see [`ASK`]. Every other option is refused, so every client stays in the line mode it starts
+//! in. Any input may be split at any byte.
 
 use std::ops::ControlFlow;
 
@@ -61,11 +61,19 @@ const END_OF_FILE: u8 = 236;
 const TIMING_MARK: u8 = 6;
 const BINARY: u8 = 0;
 
+/// What a client is asked that has sent its first command: to send its bytes as they are typed.
+/// That we would do the same, and then that we do not, sets its terminal right: the telnet of
+/// inetutils takes 0x85 for its key that turns the echo of the keyboard off and on again, and forgets
+/// it when an option of the other side changes.
+const ASK: [[u8; 3]; 3] = [[IAC, DO, BINARY], [IAC, WILL, BINARY], [IAC, WONT, BINARY]];
+
 /// The machine: feed it with [`next`](Self::next).
 #[derive(Debug)]
 pub struct Telnet {
     state: State,
     binary: Binary,
+    /// Its DO BINARY is still to come, as the answer to ours.
+    offered: bool,
     /// A CR ended the last line: an LF or NUL that follows belongs to it.
     after_cr: bool,
     /// Replies that may still be given.
@@ -80,8 +88,8 @@ pub struct Telnet {
 enum Binary {
     /// The client has sent no telnet command, and may be one that would show ours to a person.
     Unasked,
-    /// It has: the question is the next event.
-    Due,
+    /// It has: the next events are the questions from this one on.
+    Due(u8),
     Asked,
     /// It said WONT: a WILL that follows is its own wish, and wants an answer.
     Refused,
@@ -106,6 +114,7 @@ impl Default for Telnet {
         Telnet {
             state: State::Data,
             binary: Binary::Unasked,
+            offered: false,
             after_cr: false,
             credit: REPLIES,
             line: Vec::new(),
@@ -120,9 +129,12 @@ impl Telnet {
         self.line.drain(..usize::from(self.taken));
         self.taken = 0;
         loop {
-            if self.binary == Binary::Due {
-                self.binary = Binary::Asked;
-                return Some(Event::Reply([IAC, DO, BINARY]));
+            if let Binary::Due(n) = self.binary {
+                let next = n + 1;
+                self.offered = true;
+                self.binary =
+                    if usize::from(next) < ASK.len() { Binary::Due(next) } else { Binary::Asked };
+                return Some(Event::Reply(ASK[usize::from(n)]));
             }
             let Some((&byte, rest)) = input.split_first() else { break };
             *input = rest;
@@ -205,6 +217,9 @@ impl Telnet {
                 self.binary = Binary::Refused;
                 return ControlFlow::Continue(());
             }
+            (DO, BINARY) if std::mem::take(&mut self.offered) => {
+                return ControlFlow::Continue(());
+            }
             (DO, TIMING_MARK) => WILL,
             (DO, _) => WONT,
             (WILL, _) => DONT,
@@ -215,7 +230,7 @@ impl Telnet {
 
     fn command(&mut self, byte: u8) -> ControlFlow<Found> {
         if self.binary == Binary::Unasked && (END_OF_FILE..IAC).contains(&byte) {
-            self.binary = Binary::Due;
+            self.binary = Binary::Due(0);
         }
         if let Some(typed) = self.typed(byte) {
             self.earn();

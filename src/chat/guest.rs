@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::question::Said;
-use super::{Chat, farewell};
+use super::{BROKEN_HINT, Chat, farewell};
 use crate::connection::Connection;
 use crate::driver::Timer;
 use crate::figures::Reason;
@@ -28,13 +28,8 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 /// On a line of its own, since the client's terminal stands behind what was typed before ^C.
 const INTERRUPT_HINT: &[u8] = b"\r\n*** ^C again to leave\r\n";
 
-/// For one who lost a letter on the way: the telnet of inetutils swallows 0x85, the second byte of
-/// `х`, until it sends BINARY. A raw client must not be sent telnet, so its person is told.
-const BROKEN_HINT: &[u8] = b"*** a letter of that line was lost. In telnet: press ^], type \
-                            \"set outbinary\", press Enter. Elsewhere: choose UTF-8\r\n";
-
 /// Words that are commands elsewhere, with which people try to leave or to find help.
-const COMMANDS: [&str; 5] = ["/quit", "/exit", "/help", "/who", "/nick"];
+const COMMANDS: [&str; 8] = ["/quit", "/exit", "/q", "/bye", "/leave", "/help", "/who", "/nick"];
 
 const COMMANDS_HINT: &[u8] = b"*** there are no commands here, all read what you write. To leave: \
                               ^C twice in telnet, ^C in nc, or close the window\r\n";

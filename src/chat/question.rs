@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use futures_lite::future::or;
 
-use super::{Chat, farewell};
+use super::{BROKEN_HINT, Chat, farewell};
 use crate::connection::Connection;
 use crate::driver::Timer;
 use crate::figures::Reason;
 use crate::input::Input;
 use crate::telnet::Event;
+use crate::text;
 
 /// Time for choosing a name; who takes longer comes in as the guest it is.
 pub const NAME_TIMEOUT: Duration = Duration::from_secs(60);
@@ -76,6 +77,10 @@ async fn ask(
                 let line = input.line().to_vec();
                 if let Some(and_next) = goes_on(connection, input).await? {
                     return Ok(as_guest(Some(Said { line, and_next })));
+                }
+                if text::has_broken_character(&line) {
+                    connection.write_all(BROKEN_HINT).await?;
+                    continue;
                 }
                 let name = String::from_utf8_lossy(&line);
                 let name = name.trim();

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use crate::harness::{Client, Server, Terminal, is_missing};
+use crate::harness::{Client, Server, Terminal, eventually, is_missing};
 
 /// Every second byte from 0x80 to 0x9F stands in one of them.
 const LINES: [&str; 14] = [
@@ -81,7 +81,7 @@ fn every_script_comes_whole(
 }
 
 #[test]
-fn telnet_loses_two_bytes_of_a_first_line_and_nothing_later() {
+fn telnet_loses_two_bytes_at_most_and_none_once_it_has_shown_itself() {
     every_script_comes_whole("telnet", &["127.0.0.1", "PORT"], without_prompt, without_0x85);
 }
 
@@ -174,6 +174,37 @@ fn one_who_lost_a_letter_in_telnet_is_told_once_how_to_keep_them() {
     telnet.shows("<guest1> try again");
     telnet.types("хорошо, Нет\n");
     watcher.expect("<guest2> хорошо, Нет");
+}
+
+#[test]
+fn telnet_shows_again_what_is_typed_after_it_took_letters_for_its_echo_key() {
+    let Some((_server, mut watcher, mut telnet)) = telnet(None) else { return };
+    // An odd number of them turns the echo off, which takes effect with another.
+    for line in ["хорошо", "хорошо", "хорошо"] {
+        telnet.types(&format!("{line}\n"));
+        assert!(watcher.line().ends_with("орошо"));
+    }
+    assert!(!telnet.echoes(), "telnet has changed: nothing is to be set right");
+    telnet.types("буду\n");
+    watcher.expect("<guest2> буду");
+    watcher.send("good\r\n");
+    telnet.shows("<guest1> good");
+    eventually("echoing", || telnet.echoes());
+}
+
+#[test]
+fn one_who_cannot_type_its_name_in_telnet_is_told_why() {
+    let server = Server::start("chat", &["--ask-names"]);
+    let mut ann = server.client();
+    ann.line();
+    ann.send("Asa\r\n");
+    ann.expect("*** welcome, you are Asa. nobody else is here yet");
+    let mut bob = server.client();
+    bob.line();
+    bob.send(b"\xc3sa\r\n");
+    bob.expect(GIVES_A_HINT);
+    bob.send("Åsa\r\n");
+    bob.expect("*** welcome, you are Åsa. 1 other here: Asa");
 }
 
 #[test]

@@ -19,7 +19,9 @@ fn every_option_a_client_offers_is_refused_and_none_is_shown() {
     let server = Server::start("chat", &[]);
     let mut putty = server.guest(&mut []);
     putty.send(b"\xff\xfb\x1f\xff\xfb\x20\xff\xfd\x01\xff\xfd\x03\xff\xfe\x05\xff\xfc\x06");
-    putty.expect_bytes(b"\xff\xfd\x00\xff\xfe\x1f\xff\xfe\x20\xff\xfc\x01\xff\xfc\x03");
+    putty.expect_bytes(
+        b"\xff\xfd\x00\xff\xfb\x00\xff\xfc\x00\xff\xfe\x1f\xff\xfe\x20\xff\xfc\x01\xff\xfc\x03",
+    );
     let mut bob = server.guest(&mut [&mut putty]);
     putty.send(b"\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0");
     speaks(&mut putty, &mut bob, "hello");
@@ -33,8 +35,8 @@ fn a_client_that_speaks_telnet_is_asked_once_to_send_its_bytes_as_they_are() {
     speaks(&mut ann, &mut bob, "no telnet yet");
     speaks(&mut bob, &mut ann, "nor here");
     ann.send(b"\xff\xf1");
-    ann.expect_bytes(b"\xff\xfd\x00");
-    ann.send(b"\xff\xfb\x00\xff\xf1");
+    ann.expect_bytes(b"\xff\xfd\x00\xff\xfb\x00\xff\xfc\x00");
+    ann.send(b"\xff\xfb\x00\xff\xfd\x00\xff\xfe\x00\xff\xf1");
     speaks(&mut ann, &mut bob, "and now as it is");
     speaks(&mut bob, &mut ann, "no further word");
 }
@@ -44,7 +46,7 @@ fn a_timing_mark_is_answered_each_time() {
     let server = Server::start("chat", &[]);
     let mut ann = server.guest(&mut []);
     ann.send(b"\xff\xf1");
-    ann.expect_bytes(b"\xff\xfd\x00");
+    ann.expect_bytes(b"\xff\xfd\x00\xff\xfb\x00\xff\xfc\x00");
     for _ in 0..3 {
         ann.send(b"\xff\xfd\x06");
         ann.expect_bytes(b"\xff\xfb\x06");
@@ -57,7 +59,7 @@ fn are_you_there_has_a_visible_answer() {
     let mut ann = server.guest(&mut []);
     ann.send(b"\xff\xf6");
     ann.expect("*** yes, still here");
-    ann.expect_bytes(b"\xff\xfd\x00");
+    ann.expect_bytes(b"\xff\xfd\x00\xff\xfb\x00\xff\xfc\x00");
     ann.send(b"half a line\xff\xf6");
     ann.expect("");
     ann.expect("*** yes, still here");
@@ -73,7 +75,7 @@ fn a_command_cut_at_every_byte_is_still_one() {
         ann.send([*byte]);
         eventually("read", || server.figures()["bytes_in"] == before + 1);
     }
-    ann.expect_bytes(b"\xff\xfd\x00\xff\xfb\x06");
+    ann.expect_bytes(b"\xff\xfd\x00\xff\xfb\x00\xff\xfc\x00\xff\xfb\x06");
     bob.expect("<guest1> hello");
 }
 
@@ -90,7 +92,7 @@ fn each_way_to_leave_is_understood() {
             ann.expect("*** ^C again to leave");
         }
         if goodbye[1..].starts_with(b"\xf4") {
-            ann.expect_bytes(b"\xff\xfd\x00");
+            ann.expect_bytes(b"\xff\xfd\x00\xff\xfb\x00\xff\xfc\x00");
         }
         ann.expect_eof();
     }

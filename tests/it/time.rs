@@ -210,7 +210,7 @@ fn each_way_to_leave_is_understood_and_all_else_is_ignored() {
         client.line();
         client.send(b"what time is it?\r\n\xff\xf6\xff\xfa\x18\xff\xf0");
         client.send(b"\xff\xfd\x06");
-        client.expect_bytes(b"\xff\xfd\x00\xff\xfb\x06");
+        client.expect_bytes(b"\xff\xfd\x00\xff\xfb\x00\xff\xfc\x00\xff\xfb\x06");
         client.send(goodbye);
         client.expect_eof();
     }

@@ -8,6 +8,7 @@ use std::process::{Child, Command};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use super::{PATIENCE, eventually, pseudo_terminal, stat};
 
@@ -48,6 +49,11 @@ impl Terminal {
     pub(crate) fn types(&mut self, keys: &str) {
         eventually("waiting for a key", || stat(&self.child, 0) == "S");
         self.master().write_all(keys.as_bytes()).expect("the terminal takes keys");
+    }
+
+    /// Whether the terminal shows what is typed.
+    pub(crate) fn echoes(&self) -> bool {
+        tcgetattr(&self.master).expect("a terminal").local_modes.contains(LocalModes::ECHO)
     }
 
     fn master(&self) -> File {
