@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,15 +18,68 @@ use super::{Async, Timer, block_on};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn pair() -> (Async<TcpStream>, TcpStream) {
+    let (server, client) = sockets();
+    (Async::new(server).expect("registered"), client)
+}
+
+fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("accepted");
     let (server, _) = listener.accept().expect("a client");
     server.set_nonblocking(true).expect("a socket");
     client.set_nodelay(true).expect("a socket");
-    (Async::new(server).expect("registered"), client)
+    (server, client)
 }
 
-async fn read(socket: &Async<TcpStream>, buffer: &mut [u8]) -> usize {
+/// A socket that fails so many reads once it has given so many bytes, as the kernel does at urgent
+/// data while a signal is pending.
+struct Signalled {
+    stream: TcpStream,
+    given: Cell<usize>,
+    fails: Cell<u32>,
+}
+
+impl Signalled {
+    fn pair(bytes_before: usize, fails: u32) -> (Async<Signalled>, TcpStream) {
+        let (stream, peer) = sockets();
+        rustix::net::sockopt::set_socket_oobinline(&stream, true).expect("a socket");
+        let socket = Signalled { stream, given: Cell::new(bytes_before), fails: Cell::new(fails) };
+        (Async::new(socket).expect("registered"), peer)
+    }
+}
+
+impl AsFd for Signalled {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Read for &Signalled {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.given.get() == 0 && self.fails.get() > 0 {
+            self.fails.set(self.fails.get() - 1);
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let n = (&self.stream).read(buffer)?;
+        self.given.set(self.given.get().saturating_sub(n));
+        Ok(n)
+    }
+}
+
+impl Write for &Signalled {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        (&self.stream).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn read<T: AsFd>(socket: &Async<T>, buffer: &mut [u8]) -> usize
+where
+    for<'a> &'a T: Read + Write,
+{
     loop {
         poll_fn(|cx| socket.poll_readable(cx)).await.expect("a socket");
         match socket.read(buffer) {
@@ -165,6 +219,48 @@ fn data_behind_urgent_data_is_read() {
         }
         assert_eq!(all, b"before!behind");
     });
+}
+
+/// The kernel does not tell again of what it has told of once.
+#[test]
+fn urgent_data_and_a_fin_are_read_although_a_signal_fails_the_read_at_them() {
+    for (before, fails) in [(&b""[..], 1), (b"", 3), (b"before", 1), (b"before", 3)] {
+        let (socket, mut peer) = Signalled::pair(before.len(), fails);
+        peer.write_all(before).expect("a socket");
+        rustix::net::send(&peer, b"!", rustix::net::SendFlags::OOB).expect("a socket");
+        drop(peer);
+        in_time(async {
+            let (mut all, mut buffer) = (Vec::new(), [0; 64]);
+            loop {
+                match read(&socket, &mut buffer).await {
+                    0 => break,
+                    n => all.extend_from_slice(&buffer[..n]),
+                }
+            }
+            assert_eq!(all, [before, b"!"].concat());
+        });
+        assert_eq!(socket.get_ref().fails.get(), 0, "no read failed");
+    }
+}
+
+/// It would take all of the thread's time.
+#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[test]
+fn a_read_that_fails_for_good_is_not_tried_for_ever() {
+    for urgent in [true, false] {
+        let (socket, peer) = Signalled::pair(0, u32::MAX);
+        if urgent {
+            rustix::net::send(&peer, b"!", rustix::net::SendFlags::OOB).expect("a socket");
+        }
+        drop(peer);
+        in_time(async {
+            poll_fn(|cx| socket.poll_readable(cx)).await.expect("a socket");
+            // Urgent data may be told of before those bytes arrive that come first.
+            let mut arrived = &socket.get_ref().stream;
+            assert_eq!(arrived.read(&mut [0; 64]).expect("a socket"), usize::from(urgent));
+            assert!(poll_once(read(&socket, &mut [0; 64])).await.is_none());
+        });
+    }
 }
 
 /// It would keep its task running for as long as the peer goes on sending.

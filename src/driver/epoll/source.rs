@@ -74,10 +74,20 @@ where
         let result = (&self.io).read(buffer);
         match &result {
             Ok(n) if *n < buffer.len() => self.with(Source::read_short),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.with(Source::drained),
+            Err(error) if error.kind() == ErrorKind::WouldBlock && !self.stands_at_urgent() => {
+                self.with(Source::drained);
+            }
             _ => {}
         }
         result
+    }
+
+    /// Where urgent data is next, Linux fails a read while a signal is pending, and no event
+    /// would tell of that data again. Asked only after such data was reported, which may be
+    /// ahead of a gap: so what counts are the bytes that can be read.
+    fn stands_at_urgent(&self) -> bool {
+        self.with(|source| source.urgent > 0)
+            && rustix::io::ioctl_fionread(&self.io).is_ok_and(|bytes| bytes > 0)
     }
 
     /// Writes what the socket takes. A write that it does not take whole has filled it.
@@ -116,6 +126,10 @@ impl<T: AsFd> fmt::Debug for Async<T> {
 #[derive(Default)]
 pub(super) struct Sources(Slab<Source>);
 
+/// Reads up to and with urgent data: the first stops short of it although more is there
+/// (tcp(7)), the second begins with it.
+const URGENT: u8 = 2;
+
 #[derive(Default)]
 struct Source {
     reader: Option<Waker>,
@@ -125,8 +139,8 @@ struct Source {
     /// The peer's FIN or an error was reported, and is reported once: there will always be
     /// something to read.
     hung_up: bool,
-    /// Urgent data was reported: one read stops short of it although more is there (tcp(7)).
-    urgent: bool,
+    /// Reads that urgent data may still meet: [`URGENT`] once it was reported.
+    urgent: u8,
 }
 
 impl Sources {
@@ -140,7 +154,9 @@ impl Sources {
         let Some(source) = self.0.get_mut(key as usize) else { return };
         let broken = EventFlags::HUP | EventFlags::ERR;
         source.hung_up |= flags.intersects(broken | EventFlags::RDHUP);
-        source.urgent |= flags.contains(EventFlags::PRI);
+        if flags.contains(EventFlags::PRI) {
+            source.urgent = URGENT;
+        }
         if source.hung_up || flags.intersects(EventFlags::IN | EventFlags::PRI) {
             source.readable = true;
             wakers.extend(source.reader.take());
@@ -154,12 +170,13 @@ impl Sources {
 
 impl Source {
     fn read_short(&mut self) {
-        self.readable = self.hung_up || std::mem::take(&mut self.urgent);
+        self.readable = self.hung_up || self.urgent == URGENT;
+        self.urgent = self.urgent.saturating_sub(1);
     }
 
     fn drained(&mut self) {
         self.readable = false;
-        self.urgent = false;
+        self.urgent = 0;
     }
 }
 
