@@ -64,7 +64,7 @@ fn shared(bounds: &mut Bounds, limits: &Limits) {
     bounds.row("clients", limits.max_clients, "--max-clients");
     bounds.row("clients per address", limits.max_per_ip, "--max-per-ip; 0 is no limit");
     bounds.row("stall", seconds(limits.stall), "--stall: output waits and no byte is taken");
-    bounds.row("dead", seconds(limits.dead), "--dead: keepalive and TCP_USER_TIMEOUT");
+    bounds.row("dead", seconds(limits.dead), "--dead: nothing acknowledged, no probe answered");
     bounds.row("grace", seconds(limits.grace), "for one who leaves to read what is left");
     bounds.row("shutdown", seconds(limits::SHUTDOWN), "from the signal to the end");
     bounds.row("teardown", seconds(limits::TEARDOWN), "of it, for each client still there");

@@ -176,7 +176,8 @@ impl Connection {
 
     /// Ends a handler, and returns the reason. Where the client is still there to read, what
     /// `flush` has to write goes out first, then FIN, and the client's FIN is awaited; all of it
-    /// within [`grace`](crate::limits::Limits::grace).
+    /// within [`grace`](crate::limits::Limits::grace). What is on its way then the client takes
+    /// as slowly as any other.
     pub async fn part(
         &self,
         reason: Reason,
@@ -245,10 +246,16 @@ impl Connection {
         Poll::Pending
     }
 
+    /// A number that no other socket of this machine has or had.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn cookie(&self) -> Option<u64> {
+        sockopt::socket_cookie(&self.socket).ok()
+    }
+
     /// Closes at once where the peer takes nothing any more, so that the kernel need not hold
     /// what it will never take; and writes the one log line of an ended connection.
     pub(crate) fn close(&self, reason: Reason) {
-        if matches!(reason, Reason::Stalled | Reason::Failed) {
+        if matches!(reason, Reason::Stalled | Reason::Lost | Reason::Failed) {
             self.abort_on_close();
         }
         self.shared.figures.ended(reason).add(1);
@@ -281,13 +288,32 @@ impl Connection {
             }
             Ok(())
         };
-        let grace = self.shared.limits.grace;
-        let _over_either_way: Result<(), Reason> = or(farewell, async {
-            Timer::after(grace).await;
-            self.abort_on_close();
-            Ok(())
-        })
-        .await;
+        let late = async {
+            Timer::after(self.shared.limits.grace).await;
+            Err(Reason::Stalled)
+        };
+        match or(farewell, late).await {
+            Ok(()) => self.until_taken().await,
+            Err(_) => self.abort_on_close(),
+        }
+    }
+
+    /// Waits until the client's machine has acknowledged all, which it may do as slowly as any:
+    /// once closed, nobody would find it stuck, and what it does not take would have no place.
+    async fn until_taken(&self) {
+        let mut pause = Duration::from_millis(5);
+        // A connection that is closed on both sides has no peer.
+        while cfg!(target_os = "linux") && self.socket.get_ref().peer_addr().is_ok() {
+            let waited = async {
+                Timer::after(pause).await;
+                None
+            };
+            match or(async { Some(self.ended().await) }, waited).await {
+                None => pause = (2 * pause).min(Duration::from_secs(1)),
+                Some(Reason::GoingDown) => return,
+                Some(_) => return self.abort_on_close(),
+            }
+        }
     }
 
     /// Attempts each time the socket takes bytes, and once more at the deadline: the kernel

@@ -35,6 +35,8 @@ pub mod chat;
 pub mod chunk;
 pub mod cli;
 pub mod connection;
+#[cfg(target_os = "linux")]
+mod diag;
 pub mod driver;
 pub mod echo;
 pub mod figures;

@@ -59,9 +59,10 @@ pub struct Limits {
     pub max_per_ip: usize,
     /// A client that has output waiting and takes no byte for so long is dropped.
     pub stall: Duration,
-    /// A peer that vanished without a word is found in this time, by keepalive probes when
-    /// idle and by TCP_USER_TIMEOUT (RFC 5482) when data is under way. The kernel ends a
-    /// closed window after it too, so it must be above [`stall`](Self::stall).
+    /// A peer that vanished without a word is found in this time: when idle by keepalive probes,
+    /// and within five quarters of it, since the kernel is asked four times, when it acknowledges
+    /// nothing of what is under way (on Linux). One that is there and takes nothing of what the
+    /// kernel holds for it goes after it too, so it must be above [`stall`](Self::stall).
     pub dead: Duration,
     /// Time a client that left, or is told to, has for reading what it was still sent.
     pub grace: Duration,

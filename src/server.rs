@@ -18,12 +18,16 @@ use smol::{LocalExecutor, Task};
 
 use crate::chunk::Scratch;
 use crate::connection::Connection;
+#[cfg(target_os = "linux")]
+use crate::diag::{Diag, Row};
 use crate::driver::{Async, Timer, ensure_driven};
 use crate::figures::{Figures, Reason};
 use crate::limits::{ACCEPT_PAUSE, Limits, SHUTDOWN, TEARDOWN, TURN, make_room};
 use crate::listener::{Listener, origin};
 use crate::refusal::{Quiet, Refusals};
 use crate::shutdown::Stop;
+#[cfg(target_os = "linux")]
+use crate::socket::set_user_timeout;
 use crate::socket::{Spare, accept, is_exhaustion, open_descriptors};
 
 /// Accepts clients and runs `handler` for each as a task on `executor`, until `stop`.
@@ -76,6 +80,8 @@ where
         handler,
         shared,
     });
+    #[cfg(target_os = "linux")]
+    let _watching: Vec<_> = doors.iter().map(|(_, it)| watch(&server, it.get_ref())).collect();
     let loops: Vec<Task<()>> = doors
         .into_iter()
         .map(|(spare, socket)| executor.spawn(accept_loop(server.clone(), socket, spare)))
@@ -182,6 +188,19 @@ impl<H> Server<H> {
             self.clients.borrow().iter().map(|(_, client)| client.connection.clone()).collect();
         for connection in clients {
             connection.end(Reason::GoingDown);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn end(&self, row: &Row, reason: Reason) {
+        let clients = self.clients.borrow();
+        let found =
+            clients.iter().map(|(_, client)| client.connection.clone()).find(|connection| {
+                connection.peer() == row.peer && connection.cookie() == Some(row.cookie)
+            });
+        drop(clients);
+        if let Some(connection) = found {
+            connection.end(reason);
         }
     }
 
@@ -307,6 +326,19 @@ impl<H> Drop for Ending<H> {
         }
         let _already_rung = server.emptied.try_send(());
     }
+}
+
+/// Ends those who are dead while data is under way, which TCP_USER_TIMEOUT does where the kernel
+/// does not say what it knows.
+#[cfg(target_os = "linux")]
+fn watch<H: 'static>(server: &Rc<Server<H>>, listener: &TcpListener) -> Option<Task<()>> {
+    let (server, shared) = (server.clone(), server.shared.clone());
+    let Some(diag) = Diag::new(listener) else {
+        log::warn!("the kernel does not answer sock_diag: slow readers may be cut");
+        let _without_it = set_user_timeout(listener, shared.limits.dead);
+        return None;
+    };
+    shared.try_spawn(diag.watch(shared.clone(), move |row, reason| server.end(row, reason)))
 }
 
 async fn accept_loop<H, F>(server: Rc<Server<H>>, socket: Async<TcpListener>, mut spare: Spare)

@@ -34,7 +34,7 @@ pub(crate) fn listen(
     // A telnet synch sends its data mark urgent; out of line it would be missing from its command.
     sockopt::set_socket_oobinline(&socket, true)?;
     sockopt::set_tcp_nodelay(&socket, true)?;
-    set_dead(&socket, limits.dead)?;
+    set_keepalive(&socket, limits.dead)?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
@@ -120,22 +120,26 @@ fn set_flags(socket: &OwnedFd) -> rustix::io::Result<()> {
     rustix::io::ioctl_fionbio(socket, true)
 }
 
-/// Probes start after half of `dead` and come every eighth of it. The kernel looks at
-/// TCP_USER_TIMEOUT when a probe is due, so it stands half a second short: the probe at `dead`
-/// must find it over. Other Unixes count their own number of probes, and OpenBSD has one pace
-/// for all sockets.
-fn set_dead(socket: &OwnedFd, dead: Duration) -> io::Result<()> {
+/// Probes start after half of `dead` and come every eighth of it, in whole seconds; the first
+/// one due at `dead` finds that so many were not answered. OpenBSD has one pace for all sockets.
+fn set_keepalive(socket: &OwnedFd, dead: Duration) -> io::Result<()> {
     sockopt::set_socket_keepalive(socket, true)?;
     #[cfg(not(target_os = "openbsd"))]
     {
-        let second = Duration::from_secs(1);
-        sockopt::set_tcp_keepidle(socket, (dead / 2).max(second))?;
-        sockopt::set_tcp_keepintvl(socket, (dead / 8).max(second))?;
-    }
-    #[cfg(target_os = "linux")]
-    {
-        let timeout = dead.saturating_sub(Duration::from_millis(500)).as_millis();
-        sockopt::set_tcp_user_timeout(socket, u32::try_from(timeout).unwrap_or(u32::MAX))?;
+        let seconds = dead.as_secs().max(2);
+        let (idle, interval) = (seconds / 2, (seconds / 8).max(1));
+        sockopt::set_tcp_keepidle(socket, Duration::from_secs(idle))?;
+        sockopt::set_tcp_keepintvl(socket, Duration::from_secs(interval))?;
+        // Eight at most.
+        sockopt::set_tcp_keepcnt(socket, (seconds - idle).div_ceil(interval) as u32)?;
     }
     Ok(())
+}
+
+/// Has Linux find peers dead while data is under way, where nobody else does. It looks when a
+/// probe is due, so the timeout stands half a second short: the probe at `dead` must find it over.
+#[cfg(target_os = "linux")]
+pub(crate) fn set_user_timeout(listener: &TcpListener, dead: Duration) -> io::Result<()> {
+    let timeout = dead.saturating_sub(Duration::from_millis(500)).as_millis();
+    Ok(sockopt::set_tcp_user_timeout(listener, u32::try_from(timeout).unwrap_or(u32::MAX))?)
 }

@@ -16,6 +16,7 @@ mod newcomer;
 mod pace;
 mod scripts;
 mod shutdown;
+mod slow;
 mod stderr;
 mod telnet;
 mod terminal;

@@ -9,22 +9,22 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::harness::{Server, is_missing};
 
-/// The idle ones by keepalive, those of the time by their unacknowledged lines.
+/// The idle ones by keepalive, those of the time by their unacknowledged lines, one who left bytes
+/// unread by probes of its window.
 #[test]
 fn one_whose_network_is_gone_is_dropped_after_dead() {
     if is_missing(&["busybox", "unshare"]) {
         return;
     }
-    for name in ["chat", "echo", "time"] {
+    let unread = format!("here\r\n{}", "x".repeat(30_000));
+    for (name, sent) in [("chat", ""), ("echo", "here\r\n"), ("echo", &unread), ("time", "")] {
         let Some(mut network) = Network::enter() else {
             eprintln!("left out: no network of its own may be made here");
             return;
         };
         let server = Server::start(name, &["--stall", "1", "--dead", "2"]);
-        let mut client = server.client();
-        if name == "echo" {
-            client.send("here\r\n");
-        }
+        let mut client = server.small_client();
+        client.send(sent);
         client.line();
         network.go_down();
         let closed = server.logged("closed");
