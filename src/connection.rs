@@ -24,6 +24,9 @@ use crate::figures::{Figures, Reason};
 use crate::limits::CHUNK_BYTES;
 use crate::server::Shared;
 
+/// Parts that the grace is waited for in.
+const GRACE_PARTS: u32 = 8;
+
 /// A connected client. An idle one holds no buffer.
 pub struct Connection {
     socket: Async<TcpStream>,
@@ -288,8 +291,11 @@ impl Connection {
             }
             Ok(())
         };
+        // In parts: of a time in which this process was stopped, one of them counts.
         let late = async {
-            Timer::after(self.shared.limits.grace).await;
+            for _ in 0..GRACE_PARTS {
+                Timer::after(self.shared.limits.grace / GRACE_PARTS).await;
+            }
             Err(Reason::Stalled)
         };
         match or(farewell, late).await {

@@ -96,6 +96,26 @@ fn one_who_takes_nothing_of_what_the_kernel_holds_for_it_is_cut_after_dead() {
     client.expect_reset();
 }
 
+#[test]
+fn one_who_leaves_has_its_time_to_read_although_the_server_is_stopped_meanwhile() {
+    let server = Server::start("chat", &["--rate", "0"]);
+    let mut leaver = server.small_client();
+    leaver.line();
+    let mut speaker = server.guest(&mut [&mut leaver]);
+    speaker.send(format!("{}\r\n", "x".repeat(600)).repeat(300));
+    eventually("said", || server.figures()["lines_in"] == 300);
+    leaver.half_close();
+    assert!(speaker.line().starts_with("*** guest1 left"));
+    server.hold();
+    let held = Instant::now();
+    eventually("longer than two seconds", || held.elapsed() > Duration::from_millis(2200));
+    server.go_on();
+    for _ in 0..300 {
+        assert_eq!(leaver.line().len(), "<guest2> ".len() + 600);
+    }
+    leaver.expect_eof();
+}
+
 /// Takes so many bytes a second from each, in twenty portions.
 fn read_steadily(clients: &mut [Client], read: &mut [Vec<u8>], rate: usize, time: Duration) {
     let (started, mut due) = (Instant::now(), Duration::ZERO);
