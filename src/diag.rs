@@ -52,13 +52,13 @@ impl Diag {
         known.then_some(diag)
     }
 
-    /// Looks at all connections each quarter of the limit `dead`, but only after something was
+    /// Looks at all connections each eighth of the limit `dead`, but only after something was
     /// written, and calls `end` with those that took none of it for so long. It never ends.
     pub(crate) async fn watch(self, shared: Rc<Shared>, end: impl Fn(&Row, Reason)) {
         let mut stuck = Stuck::new(shared.limits.dead);
         let (mut written, mut all_taken) = (0, true);
         loop {
-            Timer::after((shared.limits.dead / 4).max(LOOK)).await;
+            Timer::after((shared.limits.dead / 8).max(LOOK)).await;
             let now_written = shared.figures.bytes_out.get();
             if all_taken && written == now_written {
                 continue;

@@ -60,7 +60,7 @@ pub struct Limits {
     /// A client that has output waiting and takes no byte for so long is dropped.
     pub stall: Duration,
     /// A peer that vanished without a word is found in this time: when idle by keepalive probes,
-    /// and within five quarters of it, since the kernel is asked four times, when it acknowledges
+    /// and within nine eighths of it, since the kernel is asked eight times, when it acknowledges
     /// nothing of what is under way (on Linux). One that is there and takes nothing of what the
     /// kernel holds for it goes after it too, so it must be above [`stall`](Self::stall).
     pub dead: Duration,
