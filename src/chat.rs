@@ -15,6 +15,7 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use smol::Task;
 
 pub use motd::MOTD_BYTES;
 pub use names::{NAME_CHARACTERS, WELCOME_NAMES};
@@ -141,20 +142,31 @@ pub fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> impl Future<Output 
     // A block and not an `async fn`, and what is soon over in a box: every idle client holds
     // this future.
     async move {
-        let newcomer = Box::pin(question::newcomer(&chat, &connection, &mut input)).await;
-        let (guest, said) = match newcomer {
-            Ok(Newcomer { name, said }) => {
-                (Guest::enter(chat, connection.clone(), name.into()), said)
-            }
+        // Matched where it comes, since a name for it would keep its place.
+        let (guest, writer) = match Box::pin(enter(chat, connection.clone(), &mut input)).await {
+            Ok(entered) => entered,
             Err(reason) => return reason,
         };
-        let writer = connection.spawn(guest.writer());
-        said.into_iter().for_each(|said| guest.say_at_once(said, &input));
         let (Ok(reason) | Err(reason)) = guest.listen(&mut input).await;
         guest.remember(input.spent());
         guest.leave(reason);
         connection.part(reason, writer).await
     }
+}
+
+/// Brings the client in, with the task that writes to it.
+async fn enter(
+    chat: Rc<Chat>,
+    connection: Rc<Connection>,
+    input: &mut Input,
+) -> Result<(Guest, Task<Result<(), Reason>>), Reason> {
+    let Newcomer { name, said } = question::newcomer(&chat, &connection, input).await?;
+    let guest = Guest::enter(chat, connection.clone(), name.into());
+    let writer = connection.spawn(guest.writer());
+    if let Some(said) = said {
+        guest.say_at_once(said, input);
+    }
+    Ok((guest, writer))
 }
 
 /// The last line a client reads, where it did not choose to go.

@@ -3,7 +3,7 @@
 //! It serves clients that speak no telnet just as well: PuTTY raw, nc, ncat. Nothing is negotiated
 //! before the client has sent a telnet command, and then one option: it is asked for BINARY
 //! (RFC 856), since the telnet of inetutils takes bytes of UTF-8 characters for control keys until
-//! then, see [`ASK`]. Every other option is refused, so every client stays in the line mode it starts
+//! then, see [`Ask`]. Every other option is refused, so every client stays in the line mode it starts
 //! in. Any input may be split at any byte.
 
 use std::ops::ControlFlow;
@@ -61,11 +61,36 @@ const END_OF_FILE: u8 = 236;
 const TIMING_MARK: u8 = 6;
 const BINARY: u8 = 0;
 
-/// What a client is asked that has sent its first command: to send its bytes as they are typed.
-/// That we would do the same, and then that we do not, sets its terminal right: the telnet of
-/// inetutils takes 0x85 for its key that turns the echo of the keyboard off and on again, and forgets
-/// it when an option of the other side changes.
-const ASK: [[u8; 3]; 3] = [[IAC, DO, BINARY], [IAC, WILL, BINARY], [IAC, WONT, BINARY]];
+/// What a client is told that has sent its first command, one after the other.
+///
+/// The telnet of inetutils takes bytes of UTF-8 characters for control keys until it is asked to send
+/// its bytes as they are typed. That we would do the same, and then that we do not, sets its
+/// terminal right: it has taken 0x85 for its key that turns the echo of the keyboard off and on
+/// again, and forgets it when an option of ours changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Do,
+    Will,
+    Wont,
+}
+
+impl Ask {
+    fn verb(self) -> u8 {
+        match self {
+            Ask::Do => DO,
+            Ask::Will => WILL,
+            Ask::Wont => WONT,
+        }
+    }
+
+    fn next(self) -> Binary {
+        match self {
+            Ask::Do => Binary::Due(Ask::Will),
+            Ask::Will => Binary::Due(Ask::Wont),
+            Ask::Wont => Binary::Asked,
+        }
+    }
+}
 
 /// The machine: feed it with [`next`](Self::next).
 #[derive(Debug)]
@@ -88,8 +113,8 @@ pub struct Telnet {
 enum Binary {
     /// The client has sent no telnet command, and may be one that would show ours to a person.
     Unasked,
-    /// It has: the next events are the questions from this one on.
-    Due(u8),
+    /// It has: this is the next event.
+    Due(Ask),
     Asked,
     /// It said WONT: a WILL that follows is its own wish, and wants an answer.
     Refused,
@@ -129,12 +154,10 @@ impl Telnet {
         self.line.drain(..usize::from(self.taken));
         self.taken = 0;
         loop {
-            if let Binary::Due(n) = self.binary {
-                let next = n + 1;
+            if let Binary::Due(ask) = self.binary {
+                self.binary = ask.next();
                 self.offered = true;
-                self.binary =
-                    if usize::from(next) < ASK.len() { Binary::Due(next) } else { Binary::Asked };
-                return Some(Event::Reply(ASK[usize::from(n)]));
+                return Some(Event::Reply([IAC, ask.verb(), BINARY]));
             }
             let Some((&byte, rest)) = input.split_first() else { break };
             *input = rest;
@@ -230,7 +253,7 @@ impl Telnet {
 
     fn command(&mut self, byte: u8) -> ControlFlow<Found> {
         if self.binary == Binary::Unasked && (END_OF_FILE..IAC).contains(&byte) {
-            self.binary = Binary::Due(0);
+            self.binary = Binary::Due(Ask::Do);
         }
         if let Some(typed) = self.typed(byte) {
             self.earn();
