@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
-use crate::limits::{self, CHUNK_BYTES, Limits};
+use crate::limits::{self, CHUNK_BYTES, INPUT_BYTES, Limits};
 use crate::{log, room, telnet};
 
 /// A client's bytes in our own memory while it is idle, at most: 1,200 were measured (README).
@@ -33,12 +33,13 @@ impl Bounds {
 
     /// Adds what every server has whose clients speak telnet and read a room.
     pub fn room(&mut self) {
+        self.row("input", bytes(INPUT_BYTES), "a read of a client's lines");
         self.row("line", bytes(telnet::LINE_BYTES), "of a client, a longer one is split");
         self.row("line of the room", bytes(room::LINE_BYTES), "with the name");
         self.row("told", bytes(room::TOLD_BYTES), "answers that wait for one client");
         self.row("telnet replies", telnet::REPLIES, "free a connection, one more a line");
-        // A chunk not looked at yet, a line begun, answers, the rest of a line partly taken.
-        let busy = CHUNK_BYTES + telnet::LINE_BYTES + room::TOLD_BYTES + room::LINE_BYTES;
+        // Input not looked at yet, a line begun, answers, the rest of a line partly taken.
+        let busy = INPUT_BYTES + telnet::LINE_BYTES + room::TOLD_BYTES + room::LINE_BYTES;
         self.cost(0, busy);
     }
 }
@@ -53,10 +54,11 @@ pub(crate) fn table(limits: &Limits, own: impl FnOnce(&mut Bounds)) -> String {
     let ours = |each: usize| bytes(shared.saturating_add(clients.saturating_mul(each)));
     format!(
         "{rows}\n{clients} clients cost, in this process: all idle {}, all at their bounds {};\n\
-         in the kernel's send buffers, all stalled: {}.\n",
+         in the kernel's send buffers, all stalled: {}; in its receive buffers, all not read: {}.\n",
         ours(IDLE_BYTES),
         ours(IDLE_BYTES + busy),
         bytes(clients.saturating_mul(2 * limits.send_buffer)),
+        bytes(clients.saturating_mul(2 * limits.receive_buffer)),
     )
 }
 
@@ -74,6 +76,7 @@ fn shared(bounds: &mut Bounds, limits: &Limits) {
         bytes(limits.send_buffer),
         "a client, in the kernel, which doubles it",
     );
+    bounds.row("receive buffer", bytes(limits.receive_buffer), "the same for what is not read");
     bounds.row("chunk", bytes(CHUNK_BYTES), "a read or a write");
     bounds.row("turn", limits::TURN, "accepts, or events of a client, before others");
     bounds.row("refusals", limits::REFUSALS, "refused clients still reading why");
@@ -118,5 +121,6 @@ mod tests {
         let table = table(&limits, |bounds| chat::Options::default().bounds(bounds));
         assert!(table.contains("1000 clients cost, in this process: all idle 4048 KiB"), "{table}");
         assert!(table.contains("send buffers, all stalled: 31 MiB"), "{table}");
+        assert!(table.contains("receive buffers, all not read: 31 MiB"), "{table}");
     }
 }

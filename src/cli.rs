@@ -34,7 +34,7 @@ pub struct Program {
     pub about: &'static str,
     /// Where it listens on loopback without `--listen`.
     pub port: u16,
-    /// SO_SNDBUF of its clients, see [`Limits::send_buffer`].
+    /// SO_SNDBUF and SO_RCVBUF of its clients, see [`Limits::send_buffer`].
     pub send_buffer: usize,
     /// Commands to start from: the arguments, and a remark.
     pub examples: &'static [(&'static str, &'static str)],
@@ -113,6 +113,7 @@ pub fn parse<O: Own>(
     let limits = Limits {
         max_clients: limits::clients_below(descriptors),
         send_buffer: program.send_buffer,
+        receive_buffer: program.send_buffer,
         ..Limits::default()
     };
     let mut options = Options { listen: Vec::new(), limits, log: Format::Text, quiet: false };

@@ -107,7 +107,7 @@ impl Connection {
     /// # Errors
     /// Why the connection is over: lost, or [ended](Self::end) by another task or by the stop.
     pub async fn read(&self) -> Result<Chunk, Reason> {
-        poll_fn(|cx| self.poll_read(cx)).await
+        poll_fn(|cx| self.poll_read(cx, CHUNK_BYTES)).await
     }
 
     /// Writes what the kernel takes now. MUST NOT wait.
@@ -287,7 +287,7 @@ impl Connection {
             flush.await?;
             self.socket.get_ref().shutdown(Shutdown::Write).map_err(|_| Reason::Lost)?;
             while !self.input_over.get() {
-                poll_fn(|cx| self.poll_chunk(cx)).await?;
+                poll_fn(|cx| self.poll_chunk(cx, CHUNK_BYTES)).await?;
             }
             Ok(())
         };
@@ -356,15 +356,20 @@ impl Connection {
         }
     }
 
-    /// [`read`](Self::read) for a future that every idle client holds, in 16 bytes less.
-    pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<Result<Chunk, Reason>> {
+    /// [`read`](Self::read) of at most so many bytes, for a future that every idle client holds,
+    /// in 16 bytes less.
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<Result<Chunk, Reason>> {
         match self.poll_ended(cx) {
             Poll::Ready(reason) => Poll::Ready(Err(reason)),
-            Poll::Pending => self.poll_chunk(cx),
+            Poll::Pending => self.poll_chunk(cx, most),
         }
     }
 
-    fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Result<Chunk, Reason>> {
+    fn poll_chunk(&self, cx: &mut Context<'_>, most: usize) -> Poll<Result<Chunk, Reason>> {
         if self.greedy.take() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -374,10 +379,10 @@ impl Connection {
                 return Poll::Ready(Err(Reason::Lost));
             }
             let mut chunk = self.shared.scratch.take();
-            match self.socket.read(&mut chunk) {
+            match self.socket.read(&mut chunk[..most]) {
                 Ok(n) => {
                     self.input_over.set(n == 0);
-                    self.greedy.set(n == CHUNK_BYTES);
+                    self.greedy.set(n == most);
                     self.count_in(n);
                     chunk.truncate(n);
                     return Poll::Ready(Ok(chunk));

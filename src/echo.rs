@@ -9,8 +9,8 @@ use crate::connection::Connection;
 use crate::figures::Reason;
 use crate::limits::CHUNK_BYTES;
 
-/// SO_SNDBUF of an echo server, in bytes: the client's own backpressure needs no small one, but
-/// a client that never reads must not hold the 4 MiB that Linux would let it.
+/// SO_SNDBUF and SO_RCVBUF of an echo server, in bytes: the client's own backpressure needs no
+/// small ones, but a client that never reads must not hold the 4 MiB that Linux would let it.
 pub const SEND_BUFFER: usize = 64 * 1024;
 
 /// The echo program has no options of its own.

@@ -10,7 +10,7 @@ use crate::chunk::Chunk;
 use crate::connection::Connection;
 use crate::driver::Timer;
 use crate::figures::Reason;
-use crate::limits::TURN;
+use crate::limits::{INPUT_BYTES, TURN};
 use crate::opening::Opening;
 use crate::pace::{Pace, Spent};
 use crate::telnet::{Event, Telnet};
@@ -90,7 +90,7 @@ impl Input {
                 }
                 self.chunk = None;
             }
-            let chunk = poll_fn(|cx| self.connection.poll_read(cx)).await?;
+            let chunk = poll_fn(|cx| self.connection.poll_read(cx, INPUT_BYTES)).await?;
             if chunk.is_empty() {
                 return Ok(None);
             }

@@ -15,6 +15,10 @@ pub const BACKLOG: i32 = 4096;
 /// another one has its turn.
 pub const CHUNK_BYTES: usize = 16 * 1024;
 
+/// Bytes that one read of a client's lines asks for: what of them was not looked at yet it holds
+/// while it is over its pace. A line fits, and some twenty lines of talk are as much as a turn.
+pub const INPUT_BYTES: usize = 1024;
+
 /// Accepts, and events of one client, before others have their turn.
 pub const TURN: usize = 16;
 
@@ -48,6 +52,10 @@ pub const SHUTDOWN: Duration = Duration::from_millis(1800);
 /// [`Limits::send_buffer`] of the two room servers.
 pub const SEND_BUFFER: usize = 16 * 1024;
 
+/// [`Limits::receive_buffer`] of the two room servers: with as much on its way, a client a
+/// quarter of a second away can send the 64 KiB a second that the chat allows.
+pub const RECEIVE_BUFFER: usize = 16 * 1024;
+
 /// The bounds a host may choose; [`Default`] is what the programs start with.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -69,6 +77,9 @@ pub struct Limits {
     /// SO_SNDBUF in bytes (Linux doubles it for its own book-keeping). By default Linux lets
     /// one client that never reads hold 4 MiB of kernel memory.
     pub send_buffer: usize,
+    /// SO_RCVBUF in bytes (Linux doubles it for its own book-keeping). By default Linux lets
+    /// one client that is not read hold 128 KiB of kernel memory, and much more once it was.
+    pub receive_buffer: usize,
 }
 
 impl Default for Limits {
@@ -80,6 +91,7 @@ impl Default for Limits {
             dead: Duration::from_secs(40),
             grace: Duration::from_secs(2),
             send_buffer: SEND_BUFFER,
+            receive_buffer: RECEIVE_BUFFER,
         }
     }
 }

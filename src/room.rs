@@ -80,7 +80,7 @@ pub enum Taken {
 
 impl Room {
     /// A room whose log keeps at most `log_bytes`, of which each line takes 24 beside its own;
-    /// its two rings grow by doubling, to at most twice that of memory.
+    /// its two rings take at most twice that of memory, as they fill.
     pub fn new(log_bytes: usize) -> Room {
         Room::with(Log::new(log_bytes), true)
     }
@@ -201,6 +201,7 @@ impl Member {
         let slot = &mut state.slots[self.key];
         let fits = slot.told.len() + bytes.len() <= TOLD_BYTES;
         if fits {
+            slot.told.reserve_exact(bytes.len());
             slot.told.extend_from_slice(bytes);
             let waiting = slot.nudge.take();
             drop(state);

@@ -31,6 +31,7 @@ pub(crate) fn listen(
         sockopt::set_ipv6_v6only(&socket, beside_ipv4)?;
     }
     sockopt::set_socket_send_buffer_size(&socket, limits.send_buffer)?;
+    sockopt::set_socket_recv_buffer_size(&socket, limits.receive_buffer)?;
     // A telnet synch sends its data mark urgent; out of line it would be missing from its command.
     sockopt::set_socket_oobinline(&socket, true)?;
     sockopt::set_tcp_nodelay(&socket, true)?;

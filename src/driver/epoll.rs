@@ -32,6 +32,10 @@ use timer::Timers;
 /// Events that one turn takes from the kernel; the others come with the next.
 const EVENTS: usize = 512;
 
+/// Wakers that a turn keeps room for: a reader and a writer of each event. When more timers are
+/// due at once it takes room for that turn alone.
+const WAKERS: usize = 2 * EVENTS;
+
 /// Marks the event of the eventfd; no source has it.
 const FOREIGN_WAKE: u64 = u64::MAX;
 
@@ -114,7 +118,7 @@ impl Driver {
             timers: RefCell::default(),
             driven: Cell::new(0),
             events: Cell::default(),
-            wakers: Cell::default(),
+            wakers: Cell::new(Vec::with_capacity(WAKERS)),
         })
     }
 
@@ -145,7 +149,9 @@ impl Driver {
         wakers.drain(..).for_each(Waker::wake);
         let more = events.len() == events.capacity();
         self.events.set(events);
-        self.wakers.set(wakers);
+        if wakers.capacity() <= WAKERS {
+            self.wakers.set(wakers);
+        }
         more
     }
 

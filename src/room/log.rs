@@ -15,6 +15,12 @@ pub(super) struct Author {
 /// What one line costs beside its bytes.
 const ENTRY_BYTES: usize = size_of::<Entry>();
 
+/// Bytes of a line that is empty: its end.
+const SHORTEST_LINE: usize = 2;
+
+/// Bytes that a log may take before it has any line; a larger one grows by doubling from there.
+const AT_ONCE: usize = 4 * 1024 * 1024;
+
 #[derive(Debug)]
 struct Entry {
     /// Bytes ever logged, up to and including this line.
@@ -35,8 +41,14 @@ pub(super) struct Log {
 
 impl Log {
     /// A log that keeps at most `limit` bytes, entries included, but always the newest line.
+    ///
+    /// Its rings have their last size at once, and the system gives it page by page as they fill:
+    /// grown amid what many clients hold, they would keep glibc from giving that back later.
     pub(super) fn new(limit: usize) -> Log {
-        Log { bytes: VecDeque::new(), entries: VecDeque::new(), first: 0, dropped_bytes: 0, limit }
+        let at_once = limit.min(AT_ONCE);
+        let bytes = VecDeque::with_capacity(at_once);
+        let entries = VecDeque::with_capacity(at_once / (ENTRY_BYTES + SHORTEST_LINE));
+        Log { bytes, entries, first: 0, dropped_bytes: 0, limit }
     }
 
     /// Number of the oldest line kept.

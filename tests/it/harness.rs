@@ -61,6 +61,8 @@ struct Socket {
     peer_port: u16,
     /// Bytes the peer has not taken.
     unsent: u64,
+    /// Bytes the server has not read.
+    unread: u64,
 }
 
 fn sockets(server: SocketAddr) -> Vec<Socket> {
@@ -69,8 +71,9 @@ fn sockets(server: SocketAddr) -> Vec<Socket> {
         let mut fields = line.split_whitespace().skip(1);
         let mut port = || u16::from_str_radix(fields.next()?.split(':').nth(1)?, 16).ok();
         let (port, peer_port) = (port()?, port()?);
-        let unsent = u64::from_str_radix(fields.nth(1)?.split(':').next()?, 16).ok()?;
-        (port == server.port()).then_some(Socket { peer_port, unsent })
+        let mut queues = fields.nth(1)?.split(':').map(|bytes| u64::from_str_radix(bytes, 16).ok());
+        let (unsent, unread) = (queues.next()??, queues.next()??);
+        (port == server.port()).then_some(Socket { peer_port, unsent, unread })
     });
     sockets.collect()
 }

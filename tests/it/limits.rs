@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, ipproto};
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+use smol_servers::limits::RECEIVE_BUFFER;
 
 use smol_servers::limits::REFUSALS;
 
@@ -34,6 +35,16 @@ fn three_hundred_at_a_server_of_64_descriptors_leave_it_quiet_and_its_clients_at
     let about_joins = |line: &&String| line.contains("joined");
     assert!(log.iter().filter(|line| !about_joins(line)).count() <= 2, "{log:?}");
     assert_eq!(server.figures()["refused"], 268);
+}
+
+#[test]
+fn one_who_is_not_read_fills_no_more_of_the_kernel_than_its_receive_buffer() {
+    let server = Server::start("chat", &["--rate", "1", "--burst", "1"]);
+    let mut hasty = server.guest(&mut []);
+    hasty.send("over its pace for an hour\r\n".repeat(3600));
+    hasty.send_until_blocked(&[b'x'; 65536]);
+    let unread = hasty.unread();
+    assert!((1..=2 * RECEIVE_BUFFER as u64).contains(&unread), "{unread} bytes");
 }
 
 #[test]

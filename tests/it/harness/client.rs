@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 
-use super::{PATIENCE, sockets};
+use super::{PATIENCE, Socket, sockets};
 
 /// Time in which a socket that takes no more bytes counts as blocked.
 const BLOCKED: Duration = Duration::from_millis(300);
@@ -125,11 +125,18 @@ impl Client {
 
     /// Bytes the server has for this client, which it does not take.
     pub(crate) fn unsent(&self) -> u64 {
+        self.server_end().map_or(0, |socket| socket.unsent)
+    }
+
+    /// Bytes of this client that wait for the server to read them.
+    pub(crate) fn unread(&self) -> u64 {
+        self.server_end().map_or(0, |socket| socket.unread)
+    }
+
+    fn server_end(&self) -> Option<Socket> {
         let server = self.socket().peer_addr().expect("connected");
         let port = self.socket().local_addr().expect("connected").port();
-        let sockets = sockets(server);
-        let found = sockets.iter().find(|socket| socket.peer_port == port);
-        found.map_or(0, |socket| socket.unsent)
+        sockets(server).into_iter().find(|socket| socket.peer_port == port)
     }
 
     /// Takes whatever the server has from now on.
