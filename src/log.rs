@@ -1,20 +1,23 @@
 //! The programs' log: standard error, one line an event, written so that it never blocks and
 //! never ends a server.
 //!
-//! A line is one write of at most [`LINE_BYTES`], made only when the sink says that it can take
-//! it (a pipe then takes that much at once, see pipe(7)); otherwise the line is lost, counted,
+//! A line is one write of at most [`LINE_BYTES`], made in a way that cannot wait, which depends on
+//! what standard error is (`log/sink.rs`). A line that it does not take at once is lost, counted,
 //! and the count stands in the next line that is written.
 
+#[cfg(target_os = "linux")]
+mod pipe;
+mod sink;
+
 use std::fmt::Write as _;
-use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use log::kv::{self, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags};
+
+use sink::Sink;
+pub use sink::serving;
 
 /// Bytes of one line, at most: what a pipe takes in one piece (PIPE_BUF on Linux).
 pub const LINE_BYTES: usize = 4096;
@@ -33,12 +36,14 @@ pub enum Format {
     Json,
 }
 
-/// Makes standard error the log of this process, and a panic one line of it. Only the first
-/// call of a process has an effect.
+/// Makes standard error the log of this process, and a panic one line of it. For that, standard
+/// error may be opened anew, and SIGXFSZ is caught. Only the first call of a process has an
+/// effect.
 pub fn start(program: &'static str, format: Format, quiet: bool) {
     let (lost, torn) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let (journal, terminal) = (is_journal(), open_terminal());
-    let logger = Logger { program, format, quiet, journal, terminal, lost, torn };
+    let (journal, sink) = (is_journal(), Sink::open());
+    let falls_silent = sink.falls_silent();
+    let logger = Logger { program, format, quiet, journal, sink, lost, torn };
     if log::set_logger(Box::leak(Box::new(logger))).is_ok() {
         log::set_max_level(LevelFilter::Info);
         std::panic::set_hook(Box::new(|panic| {
@@ -48,6 +53,11 @@ pub fn start(program: &'static str, format: Format, quiet: bool) {
             let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("panic");
             log::error!(place = place.as_str(); "defect: {text}");
         }));
+        if falls_silent {
+            log::warn!(
+                "while clients are served nothing is logged here, where it could keep them waiting; 2>FILE logs to a file"
+            );
+        }
     }
 }
 
@@ -57,8 +67,7 @@ struct Logger {
     quiet: bool,
     /// Standard error is systemd's journal.
     journal: bool,
-    /// Standard error where it is a terminal, in an open file of our own.
-    terminal: Option<File>,
+    sink: Sink,
     /// Lines lost since the last one written.
     lost: AtomicUsize,
     /// Set when only a part of the last line was taken.
@@ -92,15 +101,11 @@ impl Log for Logger {
 impl Logger {
     /// False when the line is too long, or the sink cannot take all of it now.
     fn write(&self, line: &str) -> bool {
-        let stderr = rustix::stdio::stderr();
-        let sink = self.terminal.as_ref().map_or(stderr, AsFd::as_fd);
-        if line.len() > LINE_BYTES || !takes_a_line(sink) {
+        let torn = self.torn.load(Ordering::Relaxed);
+        if line.len() > LINE_BYTES || (torn && self.sink.write(b"\n").is_err()) {
             return false;
         }
-        if self.torn.load(Ordering::Relaxed) && rustix::io::write(sink, b"\n").is_err() {
-            return false;
-        }
-        let written = rustix::io::write(sink, line.as_bytes()).unwrap_or(0);
+        let written = self.sink.write(line.as_bytes()).unwrap_or(0);
         self.torn.store(written > 0 && written < line.len(), Ordering::Relaxed);
         written == line.len()
     }
@@ -113,23 +118,6 @@ fn is_journal() -> bool {
     stderr.is_ok_and(|stderr| {
         std::env::var_os("JOURNAL_STREAM").is_some_and(|journal| *journal == *stderr)
     })
-}
-
-/// A terminal that nobody reads says it takes output as long as one byte fits, and a write of
-/// more waits. Not waiting is a property of the open file, which fd 2 shares with the shell, so
-/// the terminal is opened anew.
-fn open_terminal() -> Option<File> {
-    let stderr = rustix::stdio::stderr();
-    let path = rustix::termios::ttyname(stderr, Vec::new()).ok()?;
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).ok().map(File::from)
-}
-
-fn takes_a_line(sink: BorrowedFd<'_>) -> bool {
-    let mut sinks = [PollFd::new(&sink, PollFlags::OUT)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut sinks, Some(&now)).is_ok_and(|n| n == 1)
-        && sinks[0].revents().contains(PollFlags::OUT)
 }
 
 fn text(program: &str, record: &Record<'_>, lost: usize) -> String {

@@ -143,6 +143,7 @@ where
     // and with smol's reactor a poll of the signals is a system call.
     let _obeying = executor.spawn(obey(signals, trigger, listener.figures()));
     announce(&listener);
+    stderr_log::serving();
     server::serve(executor, listener, &options.limits, stop, handler).await
 }
 

@@ -3,16 +3,23 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::os::fd::OwnedFd;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use jiff::Timestamp;
-use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Signal;
+use rustix::fs::{CWD, FileType, Mode, OFlags, fchmod, fcntl_setfl, mknodat, open};
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use rustix::process::{Pid, Signal};
+use rustix::thread::{sched_getaffinity, sched_getcpu, sched_setaffinity};
 
-use crate::harness::{Server, binary, in_shell, numbers, pseudo_terminal};
+use crate::harness::{
+    Client, Server, binary, eventually, in_shell, is_missing, numbers, pseudo_terminal,
+};
+
+/// What a pipe holds at most, in bytes (/proc/sys/fs/pipe-max-size): to fill it takes a while.
+const WIDE_PIPE: usize = 1 << 20;
 
 #[test]
 fn a_closed_stderr_stops_nothing() {
@@ -33,30 +40,133 @@ fn a_stderr_pipe_whose_reader_is_gone_stops_nothing() {
 
 #[test]
 fn a_terminal_that_nobody_reads_stops_nothing() {
-    let terminal = Cell::new(None);
-    let server = Server::start_unheard(|| {
-        let (master, slave) = pseudo_terminal();
-        terminal.set(Some(master));
-        logging_to(slave, &[])
-    });
+    let (server, _terminal) = start_at_a_terminal(r#"exec "$0" "$@""#, |_| {});
     serves_on(&server);
 }
 
 #[test]
-fn a_full_stderr_pipe_stops_nothing_and_the_lines_lost_are_counted() {
-    let (mut server, reader) = start_on_pipe(&[]);
+fn a_terminal_that_nobody_reads_and_that_may_not_be_opened_stops_nothing() {
+    if is_missing(&["setpriv"]) {
+        return;
+    }
+    let line = format!(r#"exec {} "$0" "$@""#, without_rights());
+    let (server, terminal) = start_at_a_closed_terminal(&line);
     serves_on(&server);
-    let mut lines = drain(&reader);
-    server.hear(reader);
-    server.signal(Signal::USR1);
-    lines.extend(server.log_up_to("figures"));
-    let lost: u64 = lines.iter().filter_map(|line| numbers(line).remove("log_lines_lost")).sum();
-    assert!(lost > 0, "the pipe was never full");
-    let figures = numbers(lines.last().expect("the figures"));
-    let ended = figures["left"] + figures["lost"];
-    let listening = 2;
-    let logged = lines.len() as u64 - 1;
-    assert_eq!(logged + lost, listening + figures["accepted"] + ended);
+    let lines = drain(&terminal);
+    let [warning, listening, _only_here] = &lines[..] else { panic!("{lines:#?}") };
+    assert!(
+        warning.contains("warning: while clients are served nothing is logged here"),
+        "{warning}"
+    );
+    assert!(listening.contains("listening on "), "{listening}");
+}
+
+#[test]
+fn the_terminal_that_controls_a_server_is_its_log_whoever_may_open_it() {
+    if is_missing(&["setsid", "setpriv"]) {
+        return;
+    }
+    let line = format!(r#"exec setsid --ctty {} "$0" "$@" <&2"#, without_rights());
+    let (server, terminal) = start_at_a_closed_terminal(&line);
+    serves_on(&server);
+    let mut shown = String::new();
+    eventually("logging", || {
+        shown += &rest(&terminal);
+        server.signal(Signal::USR1);
+        shown.contains("log_lines_lost=")
+    });
+}
+
+#[test]
+fn stty_tostop_silences_a_background_server_and_does_not_stop_it() {
+    if is_missing(&["setsid", "setpriv", "stty"]) {
+        return;
+    }
+    // The server ends with the shell, which is all that the end of the test ends.
+    let job = r#"stty tostop; set -m; setpriv --pdeathsig KILL "$0" "$@" & wait"#;
+    let line = format!(r#"exec setsid --ctty sh -c '{job}' "$0" "$@" <&2"#);
+    let (server, terminal) = start_at_a_terminal(&line, |_| {});
+    serves_on(&server);
+    assert_eq!(rest(&terminal), "");
+}
+
+#[test]
+fn stty_tostop_silences_no_server_in_the_foreground() {
+    if is_missing(&["setsid", "stty"]) {
+        return;
+    }
+    let line = r#"exec setsid --ctty sh -c 'stty tostop; exec "$0" "$@"' "$0" "$@" <&2"#;
+    let (_server, terminal) = start_at_a_terminal(line, |_| {});
+    eventually("logging", || rest(&terminal).contains("listening on "));
+}
+
+#[test]
+fn a_log_file_at_its_size_limit_stops_nothing() {
+    let path = std::env::temp_dir().join(format!("log-{}", std::process::id()));
+    let file = File::create(&path).expect("a file");
+    std::fs::remove_file(&path).expect("the file");
+    let server = Server::start_unheard(|| {
+        let mut command = in_shell(r#"ulimit -f 1 && exec "$0" "$@""#, "chat", &[]);
+        command.stderr(file.try_clone().expect("a descriptor"));
+        command
+    });
+    serves_on(&server);
+    // One block: 512 bytes (POSIX), or 1024 (bash).
+    let length = file.metadata().expect("a file").len();
+    assert!([512, 1024].contains(&length), "{length} bytes");
+}
+
+#[test]
+fn a_stderr_pipe_that_others_fill_stops_nothing() {
+    for (_, ends, is_closed) in PIPES {
+        if is_closed && is_missing(&["setpriv"]) {
+            continue;
+        }
+        let filler = Cell::new(None);
+        let (server, reader) = start_on(is_closed, || {
+            let (reader, stderr) = ends();
+            fcntl_setpipe_size(&stderr, WIDE_PIPE).expect("a pipe");
+            // In an open file of its own, so that the server's stays one that waits.
+            let path = format!("/proc/self/fd/{}", stderr.as_raw_fd());
+            let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            filler.set(Some(open(path, flags, Mode::empty()).expect("a pipe")));
+            (reader, stderr)
+        });
+        let mut filler = File::from(filler.take().expect("it has started"));
+        for _ in 0..100 {
+            beside_this_thread(server.pid());
+            let crowd: Vec<_> = (0..20).map(|_| server.guest(&mut [])).collect();
+            rest(&reader);
+            crowd.into_iter().for_each(Client::reset);
+            // There is room until the end of it, and none behind it.
+            let _in_part = filler.write(&[b'x'; WIDE_PIPE]).expect("room");
+            server.guest(&mut []).reset();
+        }
+    }
+}
+
+#[test]
+fn a_full_stderr_stops_nothing_and_the_lines_lost_are_counted() {
+    let socket = ("a socket", a_socket as Ends, false);
+    for (kind, ends, is_closed) in PIPES.into_iter().chain([socket]) {
+        if is_closed && is_missing(&["setpriv"]) {
+            continue;
+        }
+        let (mut server, reader) = start_on(is_closed, ends);
+        serves_on(&server);
+        let mut lines = drain(&reader);
+        server.hear(reader);
+        server.signal(Signal::USR1);
+        lines.extend(server.log_up_to("figures"));
+        let lost = lines.iter().filter_map(|line| numbers(line).remove("log_lines_lost"));
+        let lost: u64 = lost.sum();
+        assert!(lost > 0, "{kind} was never full");
+        let figures = numbers(lines.last().expect("the figures"));
+        let ended = figures["left"] + figures["lost"];
+        let listening = 2;
+        let logged = lines.len() as u64 - 1;
+        assert_eq!(logged + lost, listening + figures["accepted"] + ended, "{kind}");
+    }
 }
 
 #[test]
@@ -178,14 +288,102 @@ fn each_line_is_an_object_in_json() {
     assert!(closed["time"].parse::<Timestamp>().is_ok());
 }
 
+/// Makes a standard error, behind the end that it is read from.
+type Ends = fn() -> (OwnedFd, OwnedFd);
+
+/// The pipes that a standard error can be, and whether the server may not open them.
+const PIPES: [(&str, Ends, bool); 3] = [
+    ("a pipe", a_pipe, false),
+    ("a pipe of another user", a_pipe, true),
+    ("a named pipe of another user", a_named_pipe, true),
+];
+
+fn a_pipe() -> (OwnedFd, OwnedFd) {
+    pipe_with(PipeFlags::CLOEXEC).expect("a pipe")
+}
+
+fn a_named_pipe() -> (OwnedFd, OwnedFd) {
+    let path = std::env::temp_dir().join(format!("pipe-{}", std::process::id()));
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a name for a pipe");
+    let reader = open(&path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
+    let stderr = open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+    std::fs::remove_file(&path).expect("the pipe");
+    let reader = reader.expect("a pipe");
+    fcntl_setfl(&reader, OFlags::empty()).expect("a pipe");
+    (reader, stderr.expect("a pipe"))
+}
+
+fn a_socket() -> (OwnedFd, OwnedFd) {
+    let (reader, stderr) = UnixStream::pair().expect("two sockets");
+    (reader.into(), stderr.into())
+}
+
+/// What a shell starts a server with that may open no more than others let it.
+fn without_rights() -> &'static str {
+    match rustix::process::geteuid().is_root() {
+        true => "setpriv --bounding-set -dac_override,-dac_read_search",
+        false => "",
+    }
+}
+
+/// A chat on a standard error that, if it `is_closed`, it may not open; and the other end of it.
+fn start_on(is_closed: bool, ends: impl Fn() -> (OwnedFd, OwnedFd)) -> (Server, File) {
+    let reader = Cell::new(None);
+    let server = Server::start_unheard(|| {
+        let (end, stderr) = ends();
+        reader.set(Some(File::from(end)));
+        if !is_closed {
+            return logging_to(stderr, &[]);
+        }
+        fchmod(&stderr, Mode::empty()).expect("a pipe");
+        let mut command = in_shell(&format!(r#"exec {} "$0" "$@""#, without_rights()), "chat", &[]);
+        command.stderr(stderr);
+        command
+    });
+    (server, reader.take().expect("it has started"))
+}
+
+/// Lets a process run while this thread does.
+fn beside_this_thread(pid: Pid) {
+    let mut processors = sched_getaffinity(None).expect("Linux");
+    if processors.count() > 1 {
+        processors.unset(sched_getcpu());
+        sched_setaffinity(Some(pid), &processors).expect("a process");
+    }
+}
+
+/// A chat that the shell line starts at a terminal, and what shows that terminal.
+fn start_at_a_terminal(line: &str, prepare: impl Fn(&OwnedFd)) -> (Server, File) {
+    let terminal = Cell::new(None);
+    let server = Server::start_unheard(|| {
+        let (master, slave) = pseudo_terminal();
+        prepare(&slave);
+        terminal.set(Some(File::from(master)));
+        let mut command = in_shell(line, "chat", &[]);
+        command.stderr(slave);
+        command
+    });
+    (server, terminal.take().expect("it has started"))
+}
+
+/// The same, where nobody may open the terminal.
+fn start_at_a_closed_terminal(line: &str) -> (Server, File) {
+    start_at_a_terminal(line, |slave| fchmod(slave, Mode::empty()).expect("a terminal"))
+}
+
+/// The lines that are in a pipe now.
+fn drain(pipe: &File) -> Vec<String> {
+    rest(pipe).lines().map(str::to_owned).collect()
+}
+
 /// What is in a pipe now.
-fn drain(mut pipe: &File) -> Vec<String> {
+fn rest(mut pipe: &File) -> String {
     fcntl_setfl(pipe, OFlags::NONBLOCK).expect("a pipe");
     let mut bytes = Vec::new();
     let error = pipe.read_to_end(&mut bytes).expect_err("its writer lives");
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
     fcntl_setfl(pipe, OFlags::empty()).expect("a pipe");
-    BufRead::lines(&bytes[..]).collect::<Result<_, _>>().expect("UTF-8")
+    String::from_utf8(bytes).expect("UTF-8")
 }
 
 fn first_line(log: File) -> String {
