@@ -23,6 +23,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// lines at the default pace, or six KiB.
 const MUCH: Duration = Duration::from_millis(100);
 
+/// Full reads in a row that are much to say at once: 4 KiB, two screens of text.
+const MUCH_AT_ONCE: u8 = 4;
+
 /// Bytes of a line that are as much work as one event more.
 const EVENT_BYTES: usize = 64;
 
@@ -35,6 +38,8 @@ pub struct Input {
     chunk: Option<Chunk>,
     /// Events since others had their turn; a long line counts for several.
     events: u8,
+    /// Reads in a row that were full, so that there may be more.
+    full_reads: u8,
     pace: Pace,
     spent: Spent,
     /// How long the client is over its pace.
@@ -51,6 +56,7 @@ impl Input {
             opening: Opening::default(),
             chunk: None,
             events: 0,
+            full_reads: 0,
             pace,
             spent,
             over: Duration::ZERO,
@@ -97,6 +103,8 @@ impl Input {
             if self.opening.is_foreign(&chunk) {
                 return Err(Reason::Stranger);
             }
+            let full = chunk.len() == INPUT_BYTES;
+            self.full_reads = if full { self.full_reads.saturating_add(1) } else { 0 };
             self.over = self.spent.read(self.pace, chunk.len(), Instant::now());
             self.chunk = Some(chunk);
         }
@@ -112,9 +120,9 @@ impl Input {
         self.telnet.is_telnet()
     }
 
-    /// Whether the client says more than a person who types.
+    /// Whether the client says more than a person who types: faster, or more at once.
     pub(crate) fn says_much(&self) -> bool {
-        self.spent.lasts(Instant::now() + MUCH)
+        self.full_reads >= MUCH_AT_ONCE || self.spent.lasts(Instant::now() + MUCH)
     }
 
     /// What the client has used of its pace.
