@@ -3,10 +3,10 @@ PREFIX ?= /usr/local
 
 SECONDS ?= 60
 
-# Options of the compare targets, as in make compare ARGS=--quick
+# Options of the targets that run compare, as in make compare ARGS=--quick
 ARGS ?=
 
-.PHONY: all check compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz bench fmt lint doc install clients
+.PHONY: all check compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench fmt lint doc install clients
 
 all:
 	$(CARGO) build --release
@@ -23,6 +23,12 @@ fuzz:
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
 	for target in telnet text room; do $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(SECONDS) || exit 1; done
 	PROPTEST_CASES=1000000 $(CARGO) test --release --locked --lib
+
+fuzz-servers:
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- account --seconds $(SECONDS) $(ARGS)
+
+floods:
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- floods $(ARGS)
 
 bench:
 	$(CARGO) bench --locked --bench bench

@@ -2,13 +2,13 @@
 //! edge-triggered. Knows no protocol.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::fd::OwnedFd;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sockopt};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
@@ -30,6 +30,7 @@ pub(crate) struct Crowd {
     clients: Vec<Option<Client>>,
     /// Connected, but never read from.
     deaf: Vec<TcpStream>,
+    reads: bool,
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
 }
@@ -38,6 +39,8 @@ struct Client {
     stream: TcpStream,
     /// Not known to be connected.
     connecting: bool,
+    /// The kernel is not known to take nothing.
+    has_room: bool,
     unsent: Vec<u8>,
 }
 
@@ -50,7 +53,8 @@ pub(crate) enum News<'a> {
 }
 
 impl Crowd {
-    pub(crate) fn new() -> Result<Crowd> {
+    /// Where it does not read, nobody's bytes and FIN are news.
+    pub(crate) fn new(reads: bool) -> Result<Crowd> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let timer = timerfd_create(
             TimerfdClockId::Monotonic,
@@ -64,6 +68,7 @@ impl Crowd {
             armed: None,
             clients: Vec::new(),
             deaf: Vec::new(),
+            reads,
             events: Vec::with_capacity(1024),
             buffer: vec![0; READ_BYTES],
         })
@@ -84,7 +89,16 @@ impl Crowd {
     /// Begins to connect a client, in place of one that was closed or as a new one;
     /// [`News::Connected`] tells when it is.
     pub(crate) fn begin(&mut self, client: usize, address: SocketAddr) -> Result<()> {
-        let socket = socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+        self.begin_with(client, tcp(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?, address)
+    }
+
+    /// The same with a socket that is non-blocking already.
+    pub(crate) fn begin_with(
+        &mut self,
+        client: usize,
+        socket: OwnedFd,
+        address: SocketAddr,
+    ) -> Result<()> {
         match rustix::net::connect(&socket, &address) {
             Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
             Err(error) => return Err(error.into()),
@@ -97,7 +111,7 @@ impl Crowd {
 
     /// Connects one more client that never reads, and takes little before it is full.
     pub(crate) fn connect_deaf(&mut self, address: SocketAddr) -> Result<()> {
-        let socket = socket(SocketFlags::CLOEXEC)?;
+        let socket = tcp(SocketFlags::CLOEXEC)?;
         sockopt::set_socket_recv_buffer_size(&socket, 4096)?;
         rustix::net::connect(&socket, &address)?;
         self.deaf.push(socket.into());
@@ -126,6 +140,27 @@ impl Crowd {
         Ok(())
     }
 
+    /// Sends what the kernel takes at once; returns how many bytes, 0 where there is no room, or no
+    /// connection any more.
+    pub(crate) fn push(&mut self, client: usize, bytes: &[u8], flags: SendFlags) -> usize {
+        let Some(Client { stream, connecting, has_room, .. }) = &mut self.clients[client] else {
+            return 0;
+        };
+        if *connecting || !*has_room {
+            return 0;
+        }
+        let sent = rustix::net::send(stream, bytes, flags | SendFlags::NOSIGNAL);
+        *has_room = sent.is_ok();
+        sent.unwrap_or(0)
+    }
+
+    /// Sends a client's FIN, and goes on reading.
+    pub(crate) fn half_close(&mut self, client: usize) {
+        if let Some(Client { stream, .. }) = &self.clients[client] {
+            let _lost_already = stream.shutdown(Shutdown::Write);
+        }
+    }
+
     /// Waits for news, once and at most until `deadline`, and hands it to `take`.
     pub(crate) fn pump(
         &mut self,
@@ -143,8 +178,12 @@ impl Crowd {
                 self.writable(client, &mut take)?;
             }
             let ended = epoll::EventFlags::HUP | epoll::EventFlags::ERR;
-            if flags.intersects(epoll::EventFlags::IN | ended) {
-                self.readable(client, &mut take)?;
+            if !self.reads {
+                if flags.intersects(ended) && self.clients[client].is_some() {
+                    take(client, News::Closed)?;
+                }
+            } else if flags.intersects(epoll::EventFlags::IN | ended) {
+                self.readable(client, flags.contains(epoll::EventFlags::RDHUP), &mut take)?;
             }
         }
         self.events = events;
@@ -154,6 +193,7 @@ impl Crowd {
     fn readable(
         &mut self,
         client: usize,
+        has_end: bool,
         take: &mut impl FnMut(usize, News) -> Result<()>,
     ) -> Result<()> {
         loop {
@@ -163,8 +203,9 @@ impl Crowd {
                 Ok(0) => return take(client, News::Closed),
                 Ok(n) => {
                     take(client, News::Bytes(&self.buffer[..n]))?;
-                    // A short read has emptied the socket: the next edge tells of more.
-                    if n < self.buffer.len() {
+                    // A short read has emptied the socket: the next edge tells of more, but for a
+                    // FIN that this one told of.
+                    if n < self.buffer.len() && !has_end {
                         return Ok(());
                     }
                 }
@@ -180,9 +221,11 @@ impl Crowd {
         client: usize,
         take: &mut impl FnMut(usize, News) -> Result<()>,
     ) -> Result<()> {
-        let Some(Client { stream, connecting, unsent }) = &mut self.clients[client] else {
+        let Some(Client { stream, connecting, has_room, unsent }) = &mut self.clients[client]
+        else {
             return Ok(());
         };
+        *has_room = true;
         if std::mem::take(connecting) {
             let failed = sockopt::socket_error(&*stream)?.is_err();
             return take(client, News::Connected(!failed));
@@ -202,9 +245,11 @@ impl Crowd {
 
     fn register(&mut self, client: usize, stream: TcpStream, connecting: bool) -> Result<()> {
         stream.set_nodelay(true)?;
-        let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
+        let ready = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP;
+        let flags = ready | epoll::EventFlags::ET;
         epoll::add(&self.epoll, &stream, epoll::EventData::new_u64(client as u64), flags)?;
-        self.clients[client] = Some(Client { stream, connecting, unsent: Vec::new() });
+        self.clients[client] =
+            Some(Client { stream, connecting, has_room: true, unsent: Vec::new() });
         Ok(())
     }
 
@@ -236,7 +281,8 @@ impl Drop for Crowd {
     }
 }
 
-fn socket(flags: SocketFlags) -> Result<OwnedFd> {
+/// A socket that is not connected.
+pub(crate) fn tcp(flags: SocketFlags) -> Result<OwnedFd> {
     Ok(rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?)
 }
 

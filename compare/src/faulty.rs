@@ -90,7 +90,8 @@ fn echo(wrong: bool) -> SocketAddr {
 }
 
 fn outcome(address: SocketAddr, load: Load) -> Outcome {
-    load::run(&Job { load, pid: std::process::id(), address, window: 600, tracer: None })
+    let pid = std::process::id();
+    load::run(&Job { load, pid, address, window: 600, warm_up: 200, tracer: None })
 }
 
 fn fault_of(fault: Fault) -> Option<String> {

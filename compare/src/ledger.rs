@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     damaged: u64,
     /// A line its own speaker heard.
     returned: u64,
+    /// Others speak too: what is no line of these is theirs.
+    strangers: bool,
     filler: Vec<u8>,
     /// What stands before the text of each speaker's lines.
     names: Vec<Option<Vec<u8>>>,
@@ -38,9 +40,15 @@ impl Ledger {
             reordered: 0,
             damaged: 0,
             returned: 0,
+            strangers: false,
             filler: filler(bytes),
             names: vec![None; speakers],
         }
+    }
+
+    /// From now on what is no line of these speakers is of others, and counts for nothing.
+    pub(crate) fn ignore_strangers(&mut self) {
+        self.strangers = true;
     }
 
     /// The line a speaker says, with its LF.
@@ -61,7 +69,7 @@ impl Ledger {
             self.names[*speaker].get_or_insert_with(|| name.to_vec()) == name
         });
         let Some((speaker, number)) = read else {
-            self.damaged += 1;
+            self.damaged += u64::from(!self.strangers);
             return None;
         };
         if client == speaker {
@@ -87,6 +95,11 @@ impl Ledger {
     /// Lines passed over so far.
     pub(crate) fn dropped(&self) -> u64 {
         self.missing.len() as u64 + self.lost_in_long_gaps
+    }
+
+    /// Whether no line was anything but dropped.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.duplicated + self.reordered + self.damaged + self.returned == 0
     }
 
     /// What makes the run invalid, in words.

@@ -32,8 +32,9 @@ pub(crate) struct Job {
     pub(crate) load: Load,
     pub(crate) pid: u32,
     pub(crate) address: SocketAddr,
-    /// Milliseconds measured; a third of it before is warm-up.
+    /// Milliseconds measured, and those before that are discarded.
     pub(crate) window: u64,
+    pub(crate) warm_up: u64,
     /// Counts the server's system calls meanwhile: times mean nothing then.
     pub(crate) tracer: Option<trace::Tool>,
 }
@@ -48,22 +49,39 @@ impl Job {
     }
 
     fn warm_up(&self) -> Duration {
-        self.window() / 3
+        Duration::from_millis(self.warm_up)
     }
 }
 
 /// Puts the job's load on its server. Errors are faults of the run, not of this program.
 pub(crate) fn run(job: &Job) -> Outcome {
-    let outcome = match job.load {
-        Load::Echo { .. } => echo::run(job),
-        Load::Time { clients } => time::run(job, clients),
-        Load::Chat { .. } => chat::run(job),
-        Load::Stalled { clients, bytes, rate } => chat::stalled(job, clients, bytes, rate),
-        Load::Idle { clients } => idle::run(job, clients),
-        Load::Burst { clients } => connect::burst(job, clients),
-        Load::Churn { places } => connect::churn(job, places),
-        Load::Start => Err("start-up is measured by the runner".into()),
-    };
+    told(
+        job,
+        match job.load {
+            Load::Echo { .. } => echo::run(job, || ()),
+            Load::Time { clients } => time::run(job, clients),
+            Load::Chat { .. } => chat::run(job),
+            Load::Stalled { clients, bytes, rate } => chat::stalled(job, clients, bytes, rate),
+            Load::Idle { clients } => idle::run(job, clients),
+            Load::Burst { clients } => connect::burst(job, clients),
+            Load::Churn { places } => connect::churn(job, places),
+            Load::Start => Err("start-up is measured by the runner".into()),
+        },
+    )
+}
+
+/// The same of a few clients beside others, who `begin` once these are in.
+pub(crate) fn beside(job: &Job, begin: impl FnOnce()) -> Outcome {
+    told(
+        job,
+        match job.load {
+            Load::Echo { .. } => echo::run(job, begin),
+            _ => chat::beside(job, begin),
+        },
+    )
+}
+
+fn told(job: &Job, outcome: Result<Outcome>) -> Outcome {
     match outcome {
         Ok(outcome) => outcome,
         Err(_) if !job.process().alive() => Outcome::invalid("the server's process ended"),

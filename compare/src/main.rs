@@ -4,8 +4,9 @@
 //! `run` starts a fresh server and a fresh generator for each run, and `journal` keeps what came of
 //! it; `load` is the generator, on `crowd` (sockets), `ledger` (what must arrive) and `meter` (what
 //! it cost); `report` makes tables, verdicts and pictures of `results`, and `publish` puts them where
-//! they are committed.
+//! they are committed. `account` and `floods` look for faults of ours, and compare nothing.
 
+mod account;
 mod calibrate;
 mod conform;
 mod cores;
@@ -14,6 +15,7 @@ mod date;
 mod facts;
 #[cfg(test)]
 mod faulty;
+mod floods;
 mod histogram;
 mod journal;
 mod ledger;
@@ -62,6 +64,8 @@ fn main() -> ExitCode {
         Ok(Command::Report(folder)) => report::again(folder).map(told),
         Ok(Command::Publish(folder)) => publish::publish(folder).map(told),
         Ok(Command::Calibrate) => calibrate::show(),
+        Ok(Command::Account(options)) => account::account(&options),
+        Ok(Command::Floods(options)) => floods::floods(&options),
         Ok(Command::Load) => run::generate(),
         Err(wrong) => Err(wrong.into()),
     };

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::floods::list::FLOODS;
 use crate::peers;
+use crate::results::OURS;
 use crate::server::LAST_PORT;
-use crate::workload::{Extent, WORKLOADS};
+use crate::workload::{Extent, Program, WORKLOADS};
 
 pub(crate) enum Command {
     Help,
@@ -15,6 +17,8 @@ pub(crate) enum Command {
     Report(Option<PathBuf>),
     Publish(Option<PathBuf>),
     Calibrate,
+    Account(Options),
+    Floods(Options),
     /// The generator's process; the job comes on standard input.
     Load,
 }
@@ -23,6 +27,9 @@ pub(crate) enum Command {
 const CLIENTS: usize = 10_000;
 
 const SEED: u64 = 1;
+
+/// Seconds of random traffic at each server, unless it is said otherwise.
+const SECONDS: u64 = 60;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -36,6 +43,8 @@ pub(crate) struct Options {
     /// First port of the servers.
     pub(crate) port: Option<u16>,
     pub(crate) seed: u64,
+    /// Of random traffic at each server.
+    pub(crate) seconds: u64,
     /// Rounds, where the extent's are not wanted.
     pub(crate) rounds: Option<usize>,
     pub(crate) build: bool,
@@ -54,6 +63,7 @@ impl Default for Options {
             clients: CLIENTS,
             port: None,
             seed: SEED,
+            seconds: SECONDS,
             rounds: None,
             build: true,
             resume: false,
@@ -63,6 +73,11 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether `--only`, if it is given, names it.
+    pub(crate) fn chose(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
     /// The command, without what changes nothing of what is measured.
     pub(crate) fn asked(&self) -> String {
         asked(self.extent, self.seed, &self.chosen())
@@ -109,6 +124,8 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
         "report" => Ok(Command::Report(options.out)),
         "publish" => Ok(Command::Publish(options.out)),
         "calibrate" => Ok(Command::Calibrate),
+        "account" => Ok(Command::Account(options)),
+        "floods" => Ok(Command::Floods(options)),
         "load" => Ok(Command::Load),
         other => Err(Wrong(format!("unknown command {other}; see `compare help`"))),
     }
@@ -116,6 +133,14 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
 
 fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result<Options, Wrong> {
     let mut options = Options::default();
+    if command == "account" {
+        // Other traffic each time.
+        options.seed = std::time::UNIX_EPOCH.elapsed().map_or(SEED, |since| since.as_secs());
+    }
+    if command == "floods" {
+        // Each takes minutes.
+        options.peers = vec![OURS.into()];
+    }
     let known: Vec<&str> = peers::PEERS.iter().map(|peer| peer.name).collect();
     while let Some(argument) = arguments.next() {
         let mut value =
@@ -126,11 +151,8 @@ fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result
             "--no-build" => options.build = false,
             "--resume" => options.resume = true,
             "--only" => {
-                options.only = names(
-                    &value("a workload")?,
-                    "workload",
-                    &WORKLOADS.map(|workload| workload.name),
-                )?
+                let (what, known) = to_choose(command);
+                options.only = names(&value(&format!("a {what}"))?, what, &known)?;
             }
             "--peers" => options.peers = names(&value("peers")?, "peer", &known)?,
             "--clients" => options.clients = number(&argument, &value("a number")?, 4)? as usize,
@@ -141,6 +163,7 @@ fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result
                 options.port = Some(port.ok_or_else(wrong)?);
             }
             "--seed" => options.seed = number(&argument, &value("a number")?, 0)?,
+            "--seconds" => options.seconds = number(&argument, &value("a number")?, 1)?,
             "--rounds" => {
                 options.rounds = Some(number(&argument, &value("a number")?, 1)? as usize);
             }
@@ -155,10 +178,22 @@ fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result
 }
 
 fn takes(command: &str, option: &str) -> bool {
+    let of_ours = ["--only", "--peers", "--port", "--no-build"].contains(&option);
     match command {
-        "smoke" => !["--resume", "--out"].contains(&option),
+        "smoke" => !["--resume", "--out", "--seconds"].contains(&option),
         "report" | "publish" => option == "--out",
-        _ => true,
+        "account" => of_ours || ["--seconds", "--seed"].contains(&option),
+        "floods" => of_ours || ["--quick", "--clients"].contains(&option),
+        _ => option != "--seconds",
+    }
+}
+
+/// What `--only` chooses from, and what that is called.
+fn to_choose(command: &str) -> (&'static str, Vec<&'static str>) {
+    match command {
+        "account" => ("server", vec![Program::Echo.name(), Program::Chat.name()]),
+        "floods" => ("flood", FLOODS.iter().map(|flood| flood.name).collect()),
+        _ => ("workload", WORKLOADS.map(|workload| workload.name).into()),
     }
 }
 
@@ -169,16 +204,20 @@ pub(crate) fn help() -> String {
          compare report [--out]    write a run's report again, of the runs that there are\n\
          compare publish [--out]   make a whole run's report the one in compare/report\n\
          compare calibrate         what the machine's system calls cost\n\
+         compare account [OPTIONS] random traffic at ours, to the byte and the line: finds faults\n\
+         compare floods [OPTIONS]  what a talker notices of floods at ours (five minutes)\n\
          compare smoke             the whole chain once, small, for CI\n\n\
          Options:\n\
          \x20 --quick             3 rounds, short\n\
          \x20 --full              all workloads, longer (an hour)\n\
-         \x20 --only NAMES        workloads, separated by commas\n\
+         \x20 --only NAMES        workloads, separated by commas; of `account` echo or chat, of\n\
+         \x20                     `floods` the floods below\n\
          \x20 --peers NAMES       peers, separated by commas; ours runs always\n\
+         \x20 --seconds N         of random traffic at each server of `account` (60)\n\
          \x20 --rounds N          rounds of every workload\n\
          \x20 --clients N         clients of a workload, at most (10000)\n\
          \x20 --port N            first port for the servers (20000)\n\
-         \x20 --seed N            for the order of the runs (1)\n\
+         \x20 --seed N            for the order of the runs (1), or random traffic (another each time)\n\
          \x20 --no-build          measure what is built already\n\
          \x20 --resume            go on with the run that was broken off: same options, same builds\n\
          \x20 --out DIR           the run's folder (one of its own in target/compare; of `report`\n\
@@ -186,6 +225,10 @@ pub(crate) fn help() -> String {
     );
     for workload in WORKLOADS {
         help += &format!("  {:<16} {}\n", workload.name, workload.about);
+    }
+    help += "\nFloods:\n";
+    for flood in &FLOODS {
+        help += &format!("  {:<16} {}\n", flood.name, flood.about);
     }
     help += "\nPeers:\n";
     for peer in peers::PEERS {
@@ -220,6 +263,10 @@ mod tests {
             (&["measure"], "unknown command measure"),
             (&["run", "--out"], "--out needs a directory"),
             (&["publish", "--quick"], "--quick is not for `compare publish`"),
+            (&["account", "--only", "time"], "unknown server 'time'; there are echo, chat"),
+            (&["floods", "--only", "rain"], "unknown flood 'rain'; there are none, connect-rst, "),
+            (&["floods", "--seconds", "9"], "--seconds is not for `compare floods`"),
+            (&["run", "--seconds", "9"], "--seconds is not for `compare run`"),
         ] {
             let arguments = arguments.iter().map(|argument| (*argument).to_owned());
             let wrong = parse(arguments).err().expect("it is wrong").0;
@@ -240,9 +287,12 @@ mod tests {
 
     #[test]
     fn make_hands_its_args_on() {
-        for (target, said) in
-            [("compare", "-- run --quick"), ("compare-full", "-- run --full --quick")]
-        {
+        for (target, said) in [
+            ("compare", "-- run --quick"),
+            ("compare-full", "-- run --full --quick"),
+            ("fuzz-servers", "-- account --seconds 60 --quick"),
+            ("floods", "-- floods --quick"),
+        ] {
             let mut make = std::process::Command::new("make");
             make.args(["--dry-run", target, "ARGS=--quick"]).current_dir(peers::above());
             // Those of the make that runs the tests.

@@ -134,8 +134,7 @@ impl Peer {
         let mut command;
         match self.start {
             Start::Ours(_) => {
-                command = Command::new(self.binary(program));
-                command.arg("--listen").arg(address.to_string()).arg("--quiet");
+                command = self.plain(program, address);
                 // What a chat does beside relaying is switched off where it can be.
                 if program == Program::Chat {
                     CHAT_SWITCHES.iter().for_each(|switch| _ = command.args([switch, "0"]));
@@ -159,6 +158,13 @@ impl Peer {
             }
         }
         command.arg(program.name()).arg(address.to_string());
+        command
+    }
+
+    /// One of ours with no options but the address.
+    pub(crate) fn plain(&self, program: Program, address: SocketAddr) -> Command {
+        let mut command = Command::new(self.binary(program));
+        command.arg("--listen").arg(address.to_string()).arg("--quiet");
         command
     }
 

@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::options::{Options, Wrong};
 use crate::peers::{PEERS, Peer};
 use crate::results::{OURS, OURS_AGAIN};
-use crate::stats::Shuffle;
+use crate::stats::Dice;
 use crate::workload::{self, Extent, Program, WORKLOADS, Workload};
 
 /// Descriptors that are not clients, in the server and in the generator.
@@ -80,7 +80,7 @@ pub(crate) fn tasks(
     };
     let takes_part =
         |workload: &Workload, peer: &Peer| peer.runs(workload) && fit(peer, workload.program);
-    let mut shuffle = Shuffle(options.seed);
+    let mut dice = Dice(options.seed);
     let mut tasks = Vec::new();
     for round in 1..=workloads.iter().map(rounds).max().unwrap_or(0) {
         for workload in workloads.iter().filter(|workload| rounds(workload) >= round) {
@@ -92,7 +92,7 @@ pub(crate) fn tasks(
             if let Some(ours) = peers.iter().find(|peer| peer.name == OURS) {
                 block.push(task(workload, ours, OURS_AGAIN, round, false));
             }
-            shuffle.shuffle(&mut block);
+            dice.shuffle(&mut block);
             tasks.append(&mut block);
         }
     }

@@ -5,7 +5,24 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Result;
-use crate::peers::{Peer, Start, above, here, output};
+use crate::machine::Machine;
+use crate::options::Options;
+use crate::peers::{Lane, Peer, Start, above, here, output};
+use crate::{plan, running, server};
+
+/// The machine and the builds of ours that are asked for, for what compares nothing.
+pub(crate) fn ours(options: &Options) -> Result<(Machine, Vec<Peer>)> {
+    running::watch(None)?;
+    if let Some(port) = options.port {
+        server::begin_at(port)?;
+    }
+    let (machine, mut peers) = (Machine::take()?, plan::wanted(options));
+    peers.retain(|peer| peer.lane == Lane::Ours);
+    if options.build {
+        build(&peers)?;
+    }
+    Ok((machine, peers))
+}
 
 /// Returns the names of those that cannot be built; an older build of theirs may still lie there.
 pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {

@@ -4,7 +4,7 @@ mod count;
 mod metric;
 mod plots;
 mod svg;
-mod table;
+pub(crate) mod table;
 mod tables;
 mod verdict;
 

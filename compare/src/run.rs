@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<PathBuf> {
             place::fresh(options.out.as_deref())?
         }
     };
-    running::watch(folder.clone())?;
+    running::watch(Some(folder.clone()))?;
     let machine = Machine::take()?;
     let Ready { tasks, tool, begun } = get_ready(options, &machine)?;
     let mut journal = if options.resume {
@@ -170,8 +170,8 @@ fn one(options: &Options, machine: &Machine, task: &Task, tracer: Option<Tool>) 
     }
     let server = Server::start(machine, peer, workload.program)?;
     let window = workload.window(options.extent);
-    let job =
-        Job { load: workload.load, pid: server.pid(), address: server.address, window, tracer };
+    let (load, warm_up) = (workload.load, window / 3);
+    let job = Job { load, pid: server.pid(), address: server.address, window, warm_up, tracer };
     let mut outcome = generator(&job)?;
     if let (Some(fault), Some(said)) = (&mut outcome.fault, server.last_words()) {
         *fault += &format!("; it said: {said}");

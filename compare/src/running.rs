@@ -16,8 +16,8 @@ use crate::place::JOURNAL;
 /// Held while a process is started or ended, so that a signal finds it here or not at all.
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
-/// Ends what runs when a signal ends this process, and tells what is kept in `folder`.
-pub(crate) fn watch(folder: PathBuf) -> io::Result<()> {
+/// Ends what runs when a signal ends this process, and tells what is kept in a `folder`.
+pub(crate) fn watch(folder: Option<PathBuf>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
@@ -26,7 +26,7 @@ pub(crate) fn watch(folder: PathBuf) -> io::Result<()> {
             for pid in running.iter().filter_map(|pid| Pid::from_raw(*pid as i32)) {
                 let _gone_already = kill_process(pid, Signal::KILL);
             }
-            if folder.join(JOURNAL).exists() {
+            if let Some(folder) = folder.as_ref().filter(|it| it.join(JOURNAL).exists()) {
                 let _nobody_reads_it = writeln!(
                     io::stderr(),
                     "\ncompare: the runs made until now are kept in {}; the same command with \

@@ -4,14 +4,14 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::machine::Machine;
 use crate::options::Wrong;
-use crate::peers::Peer;
+use crate::peers::{self, Peer};
 use crate::running;
 use crate::workload::Program;
 
@@ -32,13 +32,30 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the peer and waits until it listens.
     pub(crate) fn start(machine: &Machine, peer: &Peer, program: Program) -> Result<Server> {
-        let mut server = Server::spawn(machine, peer, program)?;
+        Server::spawn(machine, peer, program)?.listening()
+    }
+
+    /// The same of ours, with these options alone, in the package's folder. What it says is thrown
+    /// away: a flood of signals would fill a file.
+    pub(crate) fn start_ours(
+        machine: &Machine,
+        peer: &Peer,
+        program: Program,
+        options: &[&str],
+    ) -> Result<Server> {
+        let address = free_address();
+        let mut command = peer.plain(program, address);
+        command.args(options).current_dir(peers::above()).stderr(Stdio::null());
+        Server::run(machine, command, address)?.listening()
+    }
+
+    fn listening(mut self) -> Result<Server> {
         let deadline = Instant::now() + PATIENCE;
-        while !server.listens() {
-            server.check(deadline)?;
+        while !self.listens() {
+            self.check(deadline)?;
             std::thread::sleep(Duration::from_millis(1));
         }
-        Ok(server)
+        Ok(self)
     }
 
     /// From before the process is spawned to the first byte that a client reads.
@@ -71,12 +88,16 @@ impl Server {
 
     fn spawn(machine: &Machine, peer: &Peer, program: Program) -> Result<Server> {
         let address = free_address();
-        let log = std::env::temp_dir().join(format!("compare-{}", address.port()));
         let mut command = peer.command(program, address);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
+        command.stderr(File::create(log_of(address))?);
+        Server::run(machine, command, address)
+    }
+
+    fn run(machine: &Machine, mut command: Command, address: SocketAddr) -> Result<Server> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = machine.on_server_core(|| running::start(&mut command))?;
         let child = child.map_err(|error| format!("it cannot be started: {error}"))?;
-        Ok(Server { child, address, log })
+        Ok(Server { child, address, log: log_of(address) })
     }
 
     /// The listening socket, as the kernel lists it: connecting would be a client too many.
@@ -111,6 +132,10 @@ impl Drop for Server {
         running::end(&mut self.child);
         let _left_behind = fs::remove_file(&self.log);
     }
+}
+
+fn log_of(address: SocketAddr) -> PathBuf {
+    std::env::temp_dir().join(format!("compare-{}", address.port()))
 }
 
 /// The port that the next server tries.

@@ -55,7 +55,26 @@ pub(crate) fn smoke(options: &Options) -> Result<()> {
     if let Some((peer, why)) = results.skipped.first() {
         return Err(format!("{peer} was skipped: {why}").into());
     }
+    account_and_floods(&options)?;
     eprintln!("the whole chain holds");
+    Ok(())
+}
+
+/// Seconds of each, of what is built already.
+fn account_and_floods(options: &Options) -> Result<()> {
+    for command in [
+        "account --no-build --peers ours --seconds 1",
+        "floods --no-build --quick --clients 100 --only none,long-lines",
+    ] {
+        let mut run = Command::new("/proc/self/exe");
+        run.args(command.split(' ')).stdin(Stdio::null());
+        if let Some(port) = options.port {
+            run.args(["--port", &port.to_string()]);
+        }
+        if !run.status()?.success() {
+            return Err(format!("{command} fails").into());
+        }
+    }
     Ok(())
 }
 

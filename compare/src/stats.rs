@@ -59,13 +59,27 @@ pub(crate) fn slope(points: &[(f64, f64)]) -> f64 {
     product / points.iter().map(|point| (point.0 - x).powi(2)).sum::<f64>()
 }
 
-/// A small generator for shuffling (splitmix64): the order must be repeatable, not secret.
-pub(crate) struct Shuffle(pub(crate) u64);
+/// A small generator (splitmix64): what it gives must be repeatable, not secret.
+pub(crate) struct Dice(pub(crate) u64);
 
-impl Shuffle {
+impl Dice {
+    /// Those of one of many, so that what it does hangs on no other.
+    pub(crate) fn of(seed: u64, number: u64) -> Dice {
+        Dice(Dice(seed).next().wrapping_add(Dice(number).next()))
+    }
+
+    /// From 0 to below `end`, which is above 0.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for end in (1..items.len()).rev() {
-            items.swap(end, (self.next() % (end as u64 + 1)) as usize);
+            items.swap(end, self.below(end + 1));
         }
     }
 
@@ -109,7 +123,7 @@ mod tests {
     fn shuffling_is_repeatable_and_loses_nobody() {
         let shuffled = |seed| {
             let mut items: Vec<u32> = (0..20).collect();
-            Shuffle(seed).shuffle(&mut items);
+            Dice(seed).shuffle(&mut items);
             items
         };
         assert_eq!(shuffled(1), shuffled(1));

@@ -90,6 +90,31 @@ pub(crate) fn run(job: &Job) -> Result<Outcome> {
     Ok(outcome)
 }
 
+/// Beside others who speak too, and who `begin` once these are in. Lines that were missed or did
+/// not come in time are figures here, and no fault.
+pub(crate) fn beside(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
+    let Load::Chat { clients, speakers, bytes, rate, burst } = job.load else { unreachable!() };
+    let mut talk = Talk::new(clients, speakers, bytes)?;
+    talk.heard.ledger.ignore_strangers();
+    talk.join(job, clients)?;
+    begin();
+    talk.go(job.warm_up(), rate, burst)?;
+    talk.forget();
+    let missed_before = talk.heard.missed;
+    let mut outcome = Outcome::default();
+    let meter = Meter::start(job.process())?;
+    let undelivered = talk.go(job.window(), rate, burst)?;
+    meter.stop(&mut outcome, talk.heard.delays.total(), Some(&talk.lateness))?;
+    talk.report(&mut outcome);
+    let Heard { ledger, missed, closed, .. } = &talk.heard;
+    outcome.set("missed", (missed - missed_before) as f64);
+    outcome.set("lacking", undelivered.saturating_sub(*missed) as f64);
+    if *closed == 0 && ledger.is_in_order() {
+        outcome.fault = None;
+    }
+    Ok(outcome)
+}
+
 fn behind(undelivered: u64, delivered: u64) -> String {
     let (all, patience) = (undelivered + delivered, PATIENCE.as_secs());
     format!(
@@ -161,7 +186,7 @@ impl Talk {
             closed: 0,
             slots: None,
         };
-        let (crowd, lines) = (Crowd::new()?, Lines::default());
+        let (crowd, lines) = (Crowd::new(true)?, Lines::default());
         Ok(Talk { crowd, lines, heard, clients, speakers, lateness: Histogram::default() })
     }
 

@@ -27,7 +27,7 @@ enum Step {
 }
 
 pub(crate) fn burst(job: &Job, clients: usize) -> Result<Outcome> {
-    let mut crowd = Crowd::new()?;
+    let mut crowd = Crowd::new(true)?;
     job.process().settle(SETTLED)?;
     let mut delays = Histogram::default();
     let mut visits = Vec::with_capacity(clients);
@@ -60,7 +60,7 @@ pub(crate) fn burst(job: &Job, clients: usize) -> Result<Outcome> {
 }
 
 pub(crate) fn churn(job: &Job, places: usize) -> Result<Outcome> {
-    let mut crowd = Crowd::new()?;
+    let mut crowd = Crowd::new(true)?;
     job.process().settle(SETTLED)?;
     let mut visits = vec![Visit { begun: Instant::now(), back: 0 }; places];
     let mut delays = Histogram::default();

@@ -35,10 +35,11 @@ struct Ear {
     back: u64,
 }
 
-pub(crate) fn run(job: &Job) -> Result<Outcome> {
+/// Calls `begin` once all clients are in.
+pub(crate) fn run(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
     let Load::Echo { clients, bytes, depth, rate } = job.load else { unreachable!() };
     let mut echo = Echo {
-        crowd: Crowd::new()?,
+        crowd: Crowd::new(true)?,
         ears: (0..clients).map(|_| Ear::default()).collect(),
         bytes,
         message: (0..bytes).map(|i| (i % 251) as u8).collect(),
@@ -47,6 +48,7 @@ pub(crate) fn run(job: &Job) -> Result<Outcome> {
     };
     join(job, &mut echo.crowd, clients, |_, _| Ok(()))?;
     job.process().settle(SETTLED)?;
+    begin();
     echo.go(job.warm_up(), depth, rate)?;
     (echo.delays, echo.lateness) = Default::default();
 

@@ -14,7 +14,7 @@ const STEPS: usize = 4;
 pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     let process = job.process();
     let mut outcome = Outcome::default();
-    let mut crowd = Crowd::new()?;
+    let mut crowd = Crowd::new(true)?;
     process.settle(SETTLED)?;
     let (rss, pss) = process.memory()?;
     let (mut resident, mut shared) = (vec![(0.0, rss)], vec![(0.0, pss)]);

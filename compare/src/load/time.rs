@@ -31,7 +31,7 @@ struct Ear {
 }
 
 pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
-    let mut crowd = Crowd::new()?;
+    let mut crowd = Crowd::new(true)?;
     let mut watch = Watch {
         lines: Lines::default(),
         ears: vec![Ear::default(); clients],

@@ -1,14 +1,14 @@
 //! A table in Markdown, without the columns that say nothing. Knows no peers.
 
 /// What stands where there is nothing to say.
-pub(super) const NOTHING: &str = "–";
+pub(crate) const NOTHING: &str = "–";
 
-pub(super) struct Table {
+pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<Row>,
 }
 
-pub(super) struct Column {
+pub(crate) struct Column {
     head: String,
     align: &'static str,
 }
@@ -20,30 +20,30 @@ enum Row {
 }
 
 impl Column {
-    pub(super) fn words(head: &str) -> Column {
+    pub(crate) fn words(head: &str) -> Column {
         Column { head: head.into(), align: "---" }
     }
 
-    pub(super) fn figures(head: &str) -> Column {
+    pub(crate) fn figures(head: &str) -> Column {
         Column { head: head.into(), align: "---:" }
     }
 }
 
 impl Table {
     /// The first column holds the names, and its head says whose figures these are.
-    pub(super) fn new(columns: Vec<Column>) -> Table {
+    pub(crate) fn new(columns: Vec<Column>) -> Table {
         Table { columns, rows: Vec::new() }
     }
 
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(Row::Cells(cells));
     }
 
-    pub(super) fn words(&mut self, name: String, words: String) {
+    pub(crate) fn words(&mut self, name: String, words: String) {
         self.rows.push(Row::Words(name, words));
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let columns: Vec<usize> = (0..self.columns.len()).filter(|at| self.says(*at)).collect();
         let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
         let mut text = line(columns.iter().map(|at| self.columns[*at].head.as_str()).collect());
