@@ -54,12 +54,12 @@ pub struct Config {
     /// Lines of the past a newcomer reads; 0 is none.
     pub history: usize,
     /// Lines that a newcomer reads after its welcome, without what must not reach a terminal, see
-    /// [`text::clean`](crate::text::clean).
+    /// [`text::clean`].
     pub motd: Option<String>,
     /// Lines begin with HH:MM in this zone, and the past is told by days.
     pub timestamps: Option<TimeZone>,
     /// People read `?` for whatever is not ASCII, and choose names in it: for terminals that do
-    /// not show UTF-8, see [`text::to_ascii`](crate::text::to_ascii).
+    /// not show UTF-8, see [`text::to_ascii`].
     pub ascii: bool,
     /// Newcomers are asked for a name.
     pub ask_names: bool,

@@ -3,7 +3,7 @@
 //! It serves clients that speak no telnet just as well: PuTTY raw, nc, ncat. Nothing is negotiated
 //! before the client has sent a telnet command, and then one option: it is asked for BINARY
 //! (RFC 856), since the telnet of inetutils takes bytes of UTF-8 characters for control keys until
-//! then, see [`Ask`]. Every other option is refused, so every client stays in the line mode it starts
+//! then (see `Ask`). Every other option is refused, so every client stays in the line mode it starts
 //! in. Any input may be split at any byte.
 
 use std::ops::ControlFlow;
