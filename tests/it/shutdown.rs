@@ -3,11 +3,14 @@
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::harness::{Client, Server, eventually, in_shell, is_missing, pseudo_terminal, speaks};
+use crate::harness::{
+    Client, Server, binary, eventually, in_shell, is_missing, pseudo_terminal, speaks,
+};
 
 const GOODBYE: &str = "*** the server is going down, goodbye";
 
@@ -29,7 +32,7 @@ fn sigterm_with_500_stalled_clients_ends_the_chat_within_two_seconds() {
 fn clients_of_chat_and_time_read_a_goodbye_and_then_the_end() {
     for name in ["chat", "time"] {
         for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-            let mut server = Server::start(name, &[]);
+            let mut server = start_at_a_terminal(name);
             let mut clients: Vec<Client> = (0..20).map(|_| server.client()).collect();
             for client in &mut clients {
                 client.line();
@@ -91,7 +94,8 @@ fn closing_the_terminal_ends_the_chat_with_a_goodbye() {
     let mut server = Server::start_unheard(|| {
         let (master, slave) = pseudo_terminal();
         terminal.set(Some(master));
-        let mut command = in_shell(r#"exec setsid -c "$0" "$@" 0<&2"#, "chat", &[]);
+        let mut command =
+            in_shell(r#"exec env --default-signal=HUP setsid -c "$0" "$@" 0<&2"#, "chat", &[]);
         command.stderr(slave);
         command
     });
@@ -149,7 +153,7 @@ fn a_hangup_cuts_no_shutdown_short() {
 
 /// A chat whose polite shutdown takes its time.
 fn with_a_stalled_client() -> (Server, Client) {
-    let server = Server::start("chat", &[]);
+    let server = start_at_a_terminal("chat");
     let stalled = server.small_client();
     let mut speaker = server.guest(&mut []);
     let mut other = server.guest(&mut [&mut speaker]);
@@ -188,4 +192,10 @@ fn sigusr1_prints_one_line_of_right_figures() {
         )
     );
     assert!(uptime.parse::<u64>().expect("seconds") < 60);
+}
+
+/// A server that obeys SIGHUP, also where these tests themselves run under nohup.
+fn start_at_a_terminal(name: &str) -> Server {
+    let mut command = Command::new("env");
+    Server::start_command(command.args(["--default-signal=HUP", binary(name)]))
 }
