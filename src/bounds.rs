@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
-use crate::limits::{self, CHUNK_BYTES, INPUT_BYTES, Limits};
+use crate::limits::{self, CHUNK_BYTES, INPUT_BYTES, Limits, RESERVED_BYTES};
 use crate::{log, room, telnet};
 
 /// A client's bytes in our own memory while it is idle, at most: 1,200 were measured (README).
@@ -62,6 +62,13 @@ pub(crate) fn table(limits: &Limits, own: impl FnOnce(&mut Bounds)) -> String {
     )
 }
 
+/// Clients that fit into so many bytes of memory, all of them at the bounds that `own` adds.
+pub(crate) fn clients_within(memory: usize, own: impl FnOnce(&mut Bounds)) -> usize {
+    let mut bounds = Bounds::default();
+    own(&mut bounds);
+    memory.saturating_sub(RESERVED_BYTES + bounds.shared) / (IDLE_BYTES + bounds.busy)
+}
+
 fn shared(bounds: &mut Bounds, limits: &Limits) {
     bounds.row("clients", limits.max_clients, "--max-clients");
     bounds.row("clients per address", limits.max_per_ip, "--max-per-ip; 0 is no limit");
@@ -92,6 +99,7 @@ fn shared(bounds: &mut Bounds, limits: &Limits) {
         "between two log lines of a kind of refusal",
     );
     bounds.row("reserved descriptors", limits::RESERVED_DESCRIPTORS, "for the server itself");
+    bounds.row("reserved memory", bytes(RESERVED_BYTES), "the same, below ulimit -v");
     bounds.row("log line", bytes(log::LINE_BYTES), "on standard error");
 }
 
@@ -122,5 +130,12 @@ mod tests {
         assert!(table.contains("1000 clients cost, in this process: all idle 4048 KiB"), "{table}");
         assert!(table.contains("send buffers, all stalled: 31 MiB"), "{table}");
         assert!(table.contains("receive buffers, all not read: 31 MiB"), "{table}");
+    }
+
+    #[test]
+    fn as_many_fit_into_memory_as_it_has_room_for_at_their_bounds() {
+        let bounds = |bounds: &mut Bounds| bounds.cost(1000, 10_000 - IDLE_BYTES);
+        assert_eq!(clients_within(RESERVED_BYTES + 1000 + 70_000, bounds), 7);
+        assert_eq!(clients_within(0, bounds), 0);
     }
 }

@@ -23,9 +23,6 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// lines at the default pace, or six KiB.
 const MUCH: Duration = Duration::from_millis(100);
 
-/// Full reads in a row that are much to say at once: 4 KiB, two screens of text.
-const MUCH_AT_ONCE: u8 = 4;
-
 /// Bytes of a line that are as much work as one event more.
 const EVENT_BYTES: usize = 64;
 
@@ -38,8 +35,8 @@ pub struct Input {
     chunk: Option<Chunk>,
     /// Events since others had their turn; a long line counts for several.
     events: u8,
-    /// Reads in a row that were full, so that there may be more.
-    full_reads: u8,
+    /// Whether the last read was full: two screens of text at once, and maybe more.
+    full: bool,
     pace: Pace,
     spent: Spent,
     /// How long the client is over its pace.
@@ -56,7 +53,7 @@ impl Input {
             opening: Opening::default(),
             chunk: None,
             events: 0,
-            full_reads: 0,
+            full: false,
             pace,
             spent,
             over: Duration::ZERO,
@@ -103,8 +100,7 @@ impl Input {
             if self.opening.is_foreign(&chunk) {
                 return Err(Reason::Stranger);
             }
-            let full = chunk.len() == INPUT_BYTES;
-            self.full_reads = if full { self.full_reads.saturating_add(1) } else { 0 };
+            self.full = chunk.len() == INPUT_BYTES;
             self.over = self.spent.read(self.pace, chunk.len(), Instant::now());
             self.chunk = Some(chunk);
         }
@@ -122,7 +118,7 @@ impl Input {
 
     /// Whether the client says more than a person who types: faster, or more at once.
     pub(crate) fn says_much(&self) -> bool {
-        self.full_reads >= MUCH_AT_ONCE || self.spent.lasts(Instant::now() + MUCH)
+        self.full || self.spent.lasts(Instant::now() + MUCH)
     }
 
     /// What the client has used of its pace.

@@ -15,9 +15,9 @@ pub const BACKLOG: i32 = 4096;
 /// another one has its turn.
 pub const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Bytes that one read of a client's lines asks for: what of them was not looked at yet it holds
-/// while it is over its pace. A line fits, and some twenty lines of talk are as much as a turn.
-pub const INPUT_BYTES: usize = 1024;
+/// Bytes that one read of a client's lines asks for. Those not looked at yet it holds while it is
+/// over its pace: as few as make no more reads of ordinary talk.
+pub const INPUT_BYTES: usize = 4 * 1024;
 
 /// Accepts, and events of one client, before others have their turn.
 pub const TURN: usize = 16;
@@ -25,6 +25,12 @@ pub const TURN: usize = 16;
 /// Descriptors kept for the server itself (standard streams, epoll, listeners, refusals on
 /// their way out); a host that has more of its own open when a server starts keeps more.
 pub const RESERVED_DESCRIPTORS: u64 = 32;
+
+/// Memory kept for the server itself below a limit on address space (`ulimit -v`); smol's reactor
+/// has a thread, for which glibc sets 128 MiB aside.
+pub const RESERVED_BYTES: usize = if cfg!(feature = "smol-reactor") { 144 * MIB } else { 4 * MIB };
+
+const MIB: usize = 1024 * 1024;
 
 /// Refused clients that may still be reading why, at most; the next ones get the line and an
 /// immediate close. Well below [`RESERVED_DESCRIPTORS`], where their descriptors come from.
@@ -100,6 +106,17 @@ impl Default for Limits {
 /// refuses, it stays what it was.
 pub fn raise_descriptor_limit() -> u64 {
     raise_to(u64::MAX)
+}
+
+/// Address space that this process may still take, in bytes; `None` without a limit on it
+/// (`ulimit -v`), or where the system does not say how much it has.
+pub(crate) fn address_space_left() -> Option<usize> {
+    use rustix::process::{Resource, getrlimit};
+    let limit = usize::try_from(getrlimit(Resource::As).current?).ok()?;
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let taken = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
+    let kibibytes: usize = taken.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(limit.saturating_sub(kibibytes * 1024))
 }
 
 /// Clients that fit below a descriptor limit.

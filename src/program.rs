@@ -15,7 +15,7 @@ use crate::cli::{self, Command, Options, Own, Program};
 use crate::connection::Connection;
 use crate::driver::{self, block_on};
 use crate::figures::{Figures, Reason};
-use crate::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit};
+use crate::limits::{RESERVED_DESCRIPTORS, address_space_left, raise_descriptor_limit};
 use crate::listener::{BindError, Listener};
 use crate::shutdown::{self, Trigger};
 use crate::signals::{Signal, Signals};
@@ -47,9 +47,10 @@ where
     let name = cli::called(arguments.next(), program.name);
     let descriptors = raise_descriptor_limit();
     let mut own = O::default();
-    let options = match cli::parse(program, name, arguments, descriptors, &mut own) {
+    let mut options = match cli::parse(program, name, arguments, descriptors, &mut own) {
         Ok(Command::Serve(options)) => options,
-        Ok(Command::Limits(options)) => {
+        Ok(Command::Limits(mut options)) => {
+            let _nobody_to_warn = fit_memory(&mut options, &own);
             return print(&bounds::table(&options.limits, |bounds| own.bounds(bounds)));
         }
         Ok(Command::Print(text)) => return print(&text),
@@ -59,6 +60,9 @@ where
         return fail(name, &too_few(descriptors));
     }
     stderr_log::start(name, options.log, options.quiet);
+    if let Err(error) = fit_memory(&mut options, &own) {
+        return fail(name, &error);
+    }
     let clients = options.limits.max_clients as u64;
     if let Err(error) = driver::start(clients.saturating_add(RESERVED_DESCRIPTORS)) {
         return fail(name, &cannot_start(&error));
@@ -100,6 +104,24 @@ fn too_few(descriptors: u64) -> String {
         "cannot start: the descriptor limit is {descriptors}, and {needed} are needed to serve one \
          client; raise it with ulimit -n"
     )
+}
+
+/// Takes no more clients than fit below a limit on memory: without it the process would end for
+/// all of them at once.
+fn fit_memory(options: &mut Options, own: &impl Own) -> Result<(), String> {
+    let Some(left) = address_space_left() else { return Ok(()) };
+    let fitting = bounds::clients_within(left, |bounds| own.bounds(bounds));
+    if fitting == 0 {
+        let left = bounds::bytes(left);
+        return Err(format!(
+            "cannot start: {left} of memory fit no client; raise it with ulimit -v"
+        ));
+    }
+    if fitting < options.limits.max_clients {
+        options.limits.max_clients = fitting;
+        log::warn!("memory has room for {fitting} clients; raise it with ulimit -v");
+    }
+    Ok(())
 }
 
 fn cannot_start(error: &io::Error) -> String {

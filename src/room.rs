@@ -148,7 +148,8 @@ impl Room {
     }
 
     fn with(log: Log, tells_missed: bool) -> Room {
-        let (slots, bell, spoken) = (Slab::new(), Bell::new(), VecDeque::new());
+        // As the log's rings, so long at once.
+        let (slots, bell, spoken) = (Slab::new(), Bell::new(), VecDeque::with_capacity(LOOK_BACK));
         Room(Rc::new(RefCell::new(State {
             log,
             slots,
@@ -201,7 +202,8 @@ impl Member {
         let slot = &mut state.slots[self.key];
         let fits = slot.told.len() + bytes.len() <= TOLD_BYTES;
         if fits {
-            slot.told.reserve_exact(bytes.len());
+            // Once for all that may follow.
+            slot.told.reserve_exact(TOLD_BYTES - slot.told.len());
             slot.told.extend_from_slice(bytes);
             let waiting = slot.nudge.take();
             drop(state);

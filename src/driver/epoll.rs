@@ -32,9 +32,11 @@ use timer::Timers;
 /// Events that one turn takes from the kernel; the others come with the next.
 const EVENTS: usize = 512;
 
-/// Wakers that a turn keeps room for: a reader and a writer of each event. When more timers are
-/// due at once it takes room for that turn alone.
-const WAKERS: usize = 2 * EVENTS;
+/// Timers that one turn wakes; the others come with the next.
+const TIMERS: usize = 512;
+
+/// Tasks that one turn wakes: a reader and a writer for each event.
+const WAKERS: usize = 2 * EVENTS + TIMERS;
 
 /// Marks the event of the eventfd; no source has it.
 const FOREIGN_WAKE: u64 = u64::MAX;
@@ -145,13 +147,11 @@ impl Driver {
             sources.deliver(event.data.u64(), event.flags, &mut wakers);
         }
         drop(sources);
-        self.timers.borrow_mut().expire(&mut wakers);
+        self.timers.borrow_mut().expire(TIMERS, &mut wakers);
         wakers.drain(..).for_each(Waker::wake);
         let more = events.len() == events.capacity();
         self.events.set(events);
-        if wakers.capacity() <= WAKERS {
-            self.wakers.set(wakers);
-        }
+        self.wakers.set(wakers);
         more
     }
 

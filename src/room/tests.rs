@@ -124,13 +124,15 @@ fn what_waits_for_one_member_is_bounded() {
 }
 
 #[test]
-fn a_full_log_holds_at_most_twice_its_bound_of_memory() {
+fn a_full_log_holds_at_most_twice_its_bound_of_memory_and_has_it_from_the_start() {
     let room = Room::new(LOG_BYTES);
+    let allocated = room.0.borrow().log.allocated();
     for n in 0..200_000 {
         room.publish("x".repeat(n % 50));
     }
     let state = room.0.borrow();
     assert!(state.log.allocated() <= 2 * LOG_BYTES, "{}", state.log.allocated());
+    assert_eq!(state.log.allocated(), allocated);
 }
 
 #[test]

@@ -63,6 +63,20 @@ fn an_idle_client_of_the_chat_costs_less_than_two_kibibytes() {
 }
 
 #[test]
+fn one_over_its_pace_holds_four_kibibytes_of_its_input_at_most() {
+    const CLIENTS: u64 = 500;
+    let server = Server::start("chat", &["--rate", "1", "--burst", "1"]);
+    let mut hasty: Vec<_> = (0..CLIENTS).map(|_| server.guest(&mut [])).collect();
+    let before = server.status("VmRSS");
+    for client in &mut hasty {
+        client.send("much at once\r\n".repeat(1100));
+    }
+    eventually("read from all", || server.figures()["bytes_in"] >= CLIENTS * 4096);
+    let grown = server.status("VmRSS") - before;
+    assert!(grown < 7 * CLIENTS, "{grown} KiB for {CLIENTS} clients");
+}
+
+#[test]
 fn the_servers_need_at_most_forty_crates() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--edges", "normal", "--prefix", "none"])

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, ipproto};
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
-use smol_servers::limits::RECEIVE_BUFFER;
+use smol_servers::limits::{RECEIVE_BUFFER, RESERVED_BYTES};
 
 use smol_servers::limits::REFUSALS;
 
@@ -58,6 +58,28 @@ fn a_place_that_gets_free_can_be_taken_at_once() {
         server.logged("closed");
         ann.expect(format_args!("*** guest{number} left"));
     }
+}
+
+#[test]
+fn those_who_do_not_fit_below_a_limit_on_memory_are_refused() {
+    // In KiB. Of it the binary takes some, and what the server keeps for itself.
+    let enough = RESERVED_BYTES / 1024 + 24_000;
+    let limited = format!(r#"ulimit -v {enough}; exec "$0" "$@""#);
+    let server = Server::start_command(&mut in_shell(&limited, "chat", &[]));
+    let mut inside: Vec<Client> = Vec::new();
+    let refusal = loop {
+        let mut client = server.client();
+        let line = client.line();
+        if line.starts_with("*** server full") {
+            break line;
+        }
+        client.send([b'x'; 999]);
+        inside.push(client);
+    };
+    assert!(inside.len() > 100, "{refusal}");
+    let (ann, bob) = inside.split_at_mut(1);
+    ann[0].send("\r\n");
+    bob[0].expect_said(format_args!("<guest1> {}", "x".repeat(999)));
 }
 
 #[test]

@@ -80,15 +80,17 @@ impl Timers {
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Takes out all that are due, and collects who waits for them.
-    pub(super) fn expire(&mut self, wakers: &mut Vec<Waker>) {
+    /// Takes out those that are due, at most so many, and collects who waits for them.
+    pub(super) fn expire(&mut self, most: usize, wakers: &mut Vec<Waker>) {
         if self.waiting.is_empty() {
             return;
         }
         let now = Instant::now();
-        while let Some(entry) = self.waiting.first_entry().filter(|entry| entry.key().0 <= now) {
-            wakers.push(entry.remove());
-        }
+        let due = || {
+            let first = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
+            Some(first.remove())
+        };
+        wakers.extend(std::iter::from_fn(due).take(most));
     }
 
     fn number(&mut self) -> u64 {
