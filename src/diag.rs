@@ -3,8 +3,8 @@
 //!
 //! TCP_USER_TIMEOUT (RFC 5482) is no measure of that. Of a client whose window closed Linux
 //! counts the time since the first probe of it, until a window opens that the next segment fits
-//! in whole, and segments have been as large as the congestion window since Linux 6.12: one who
-//! takes a kibibyte a second, or pauses twice in a day, is reset with its bytes unread.
+//! in whole, which may be never although bytes flow: one who takes a kibibyte a second, or pauses
+//! twice in a day, is reset with its bytes unread.
 
 mod stuck;
 mod table;
