@@ -17,7 +17,7 @@ test: clients
 	$(CARGO) test --locked
 
 test-smol-reactor: clients
-	$(CARGO) test --locked --features smol-reactor --lib --tests
+	$(CARGO) test --locked --no-default-features --lib --tests
 
 fuzz:
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
@@ -56,8 +56,8 @@ fmt:
 
 lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --lib --bins --tests --features smol-reactor -- -D warnings
-	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
+	$(CARGO) clippy --locked --lib --bins --tests --no-default-features -- -D warnings
+	RUSTFLAGS="--cfg fuzzing" $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps

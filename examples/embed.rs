@@ -1,36 +1,24 @@
 //! A host that runs a chat beside its own work, on one executor and one thread: it says into
-//! the chat how long it has been up, and prints what is said there.
+//! the chat how long it has been up, prints what happens there, and removes who shouts.
 //!
 //! `cargo run --example embed`, then `telnet localhost 8002`.
 
+use std::future::pending;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use futures_lite::future::or;
 use smol::LocalExecutor;
-use smol_servers::chat::{self, Chat};
-use smol_servers::driver::{Timer, block_on};
-use smol_servers::limits::Limits;
-use smol_servers::listener::Listener;
-use smol_servers::room::Room;
-use smol_servers::{server, shutdown};
+use smol_servers::{Chat, Event, Limits, Listener, Room, Timer, block_on, run, serve};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let executor = Rc::new(LocalExecutor::new());
-    let limits = Limits::default();
-    let listener = Listener::bind(&["127.0.0.1:8002".parse()?], &limits)?;
+    let listener = Listener::bind(&["127.0.0.1:8002".parse()?], Limits::default())?;
     println!("listening on {:?}; type *** in the chat to end it", listener.addresses());
-    let (trigger, stop) = shutdown::channel();
-    let chat = Rc::new(Chat::default());
-
-    executor.spawn(report(chat.room().clone())).detach();
-    let listening = executor.spawn(listen(chat.room().clone(), trigger));
-
-    let handler = move |client| chat::handle(chat.clone(), client);
-    block_on(executor.run(async {
-        server::serve(&executor, listener, &limits, stop, handler).await?;
-        listening.await;
-        Ok(())
-    }))
+    let chat = Chat::default();
+    let stop = or(report(chat.room().clone()), watch(chat.clone()));
+    block_on(run(&executor, serve(&executor, listener, stop, chat)))?;
+    Ok(())
 }
 
 /// The host's own work: here, a line into the chat every ten seconds.
@@ -42,15 +30,19 @@ async fn report(room: Room) {
     }
 }
 
-/// The host as a member of the room; `***` said by anyone ends the chat.
-async fn listen(room: Room, trigger: shutdown::Trigger) {
-    let member = room.join();
-    while let Some(line) = member.line().await {
-        let line = String::from_utf8_lossy(&line);
-        print!("{line}");
-        if line.trim_end().ends_with("> ***") {
-            trigger.pull();
+/// Ready when anyone says `***`, which ends the chat.
+async fn watch(chat: Chat) {
+    let events = chat.events();
+    while let Some(event) = events.next().await {
+        println!("{event:?}");
+        let Event::Said { name, text } = event else { continue };
+        if text == "***" {
             return;
         }
+        let shouts = text.len() > 9 && text.to_uppercase() == text;
+        for guest in chat.participants().iter().filter(|it| shouts && it.name() == name) {
+            chat.remove(guest, "no shouting here");
+        }
     }
+    pending().await
 }

@@ -4,13 +4,13 @@
 //! `cargo run --example host_loop`, then `telnet localhost 8002`; what is typed here is said there.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    #[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
-    return host::run();
-    #[cfg(not(all(target_os = "linux", not(feature = "smol-reactor"))))]
-    Err("only our own driver has a HostLoop: Linux, without the feature smol-reactor".into())
+    #[cfg(all(target_os = "linux", feature = "one-thread"))]
+    return host::main();
+    #[cfg(not(all(target_os = "linux", feature = "one-thread")))]
+    Err("only our own driver has a HostLoop: Linux, with the feature one-thread".into())
 }
 
-#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[cfg(all(target_os = "linux", feature = "one-thread"))]
 mod host {
     use std::io::{self, Read};
     use std::os::fd::AsFd;
@@ -18,26 +18,17 @@ mod host {
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use smol::LocalExecutor;
-    use smol_servers::chat::{self, Chat};
-    use smol_servers::driver::{HostLoop, Turn};
-    use smol_servers::limits::Limits;
-    use smol_servers::listener::Listener;
-    use smol_servers::{server, shutdown};
+    use smol_servers::{Chat, HostLoop, Limits, Listener, Turn, run, serve};
 
-    pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
+    pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         let executor = Rc::new(LocalExecutor::new());
-        let limits = Limits::default();
-        let listener = Listener::bind(&["127.0.0.1:8002".parse()?], &limits)?;
+        let listener = Listener::bind(&["127.0.0.1:8002".parse()?], Limits::default())?;
         println!("listening on {:?}; end of file ends it", listener.addresses());
-        let (trigger, stop) = shutdown::channel();
-        let chat = Rc::new(Chat::default());
+        let (stop, stopped) = async_channel::bounded::<()>(1);
+        let chat = Chat::default();
         let room = chat.room().clone();
-        let handler = move |client| chat::handle(chat.clone(), client);
-
-        let tasks = executor.clone();
         let mut servers = HostLoop::new(async move {
-            let serving = server::serve(&tasks, listener, &limits, stop, handler);
-            tasks.run(serving).await
+            run(&executor, serve(&executor, listener, stopped.recv(), chat)).await
         })?;
         let mut stdin = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
         let (mut typed, mut typing) = (Vec::new(), true);
@@ -61,7 +52,7 @@ mod host {
                 }
                 typing = n > 0;
                 if !typing {
-                    trigger.pull();
+                    stop.close();
                 }
             }
         }

@@ -1,45 +1,45 @@
-//! What the chat server does with a connection: a line from one goes to all others.
+//! The chat service: a line from one goes to all others.
 
 mod calendar;
+mod events;
 mod floor;
 mod guest;
-mod left;
+mod history;
 mod motd;
 mod names;
-mod options;
+mod participant;
+mod presence;
 mod question;
+mod returning;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use smol::Task;
 
-pub use motd::MOTD_BYTES;
-pub use names::{NAME_CHARACTERS, WELCOME_NAMES};
-pub use options::Options;
+pub use events::{Event, Events};
+pub use participant::Participant;
 
-use crate::connection::Connection;
-use crate::figures::Reason;
-use crate::input::Input;
-use crate::limits::GOODBYE;
-use crate::listener::subscriber;
-use crate::pace::Pace;
-use crate::presence::Presence;
-use crate::room::{LOG_BYTES, Room};
+use crate::client::GOODBYE;
+use crate::client::rate_limit::RateLimit;
+use crate::client::reader::Reader;
+use crate::room::{BACKLOG_BYTES, Room};
+use crate::server::connection::Connection;
+use crate::server::handler::Handler;
+use crate::server::listener::subscriber;
+use crate::server::stats::CloseReason;
 use crate::text;
 use calendar::Calendar;
+use events::Feed;
 use floor::Floor;
 use guest::Guest;
-use left::Left;
 use names::Names;
-pub use question::NAME_TIMEOUT;
+use presence::Presence;
 use question::Newcomer;
-
-/// Lines of the past a newcomer reads, by default.
-pub const HISTORY: usize = 20;
+use returning::Returning;
 
 /// For one who lost a letter on the way: the telnet of inetutils swallows 0x85, the second byte of
 /// `х`, until it sends BINARY. A raw client must not be sent telnet, so its person is told.
@@ -48,132 +48,185 @@ const BROKEN_HINT: &[u8] = b"*** a letter of that line was lost. In telnet: pres
 
 /// How a chat is to be.
 #[derive(Clone, Debug)]
-pub struct Config {
-    /// Bound of the room's log, in bytes; see [`Room::new`].
-    pub log_bytes: usize,
-    /// Lines of the past a newcomer reads; 0 is none.
+pub struct ChatConfig {
+    /// Bytes of lines that are kept for who is slow, see [`Room::new`]; 1 MiB by default.
+    pub backlog_bytes: usize,
+    /// Lines of the past a newcomer reads, at most 1000; 0 is none. 20 by default.
     pub history: usize,
-    /// Lines that a newcomer reads after its welcome, without what must not reach a terminal, see
-    /// [`text::clean`].
+    /// Lines that a newcomer reads after its welcome, without what must not reach a terminal.
     pub motd: Option<String>,
     /// Lines begin with HH:MM in this zone, and the past is told by days.
     pub timestamps: Option<TimeZone>,
     /// People read `?` for whatever is not ASCII, and choose names in it: for terminals that do
-    /// not show UTF-8, see [`text::to_ascii`].
+    /// not show UTF-8.
     pub ascii: bool,
     /// Newcomers are asked for a name.
     pub ask_names: bool,
     /// How fast one client may speak.
-    pub pace: Pace,
+    pub rate_limit: RateLimit,
 }
 
-impl Default for Config {
+impl Default for ChatConfig {
     fn default() -> Self {
-        Config {
-            log_bytes: LOG_BYTES,
-            history: HISTORY,
+        ChatConfig {
+            backlog_bytes: BACKLOG_BYTES,
+            history: 20,
             motd: None,
             timestamps: None,
             ascii: false,
             ask_names: false,
-            pace: Pace::default(),
+            rate_limit: RateLimit::default(),
         }
     }
 }
 
-/// The chat: a room, and the names of who is in it.
+/// The chat service: a room, and who is in it. Clones are the same chat; give one to
+/// [`serve`](crate::serve).
+#[derive(Clone, Debug)]
+pub struct Chat(Rc<Inner>);
+
 #[derive(Debug)]
-pub struct Chat {
-    config: Config,
+struct Inner {
+    config: ChatConfig,
     room: Room,
     /// Where lines are stamped.
     calendar: Option<RefCell<Calendar>>,
     floor: Floor,
-    names: RefCell<Names>,
-    left: RefCell<Left>,
+    names: RefCell<Names<Connection>>,
+    /// Why the host has those removed who have not gone yet, by place.
+    removals: RefCell<HashMap<usize, String>>,
+    returning: RefCell<Returning>,
     presence: RefCell<Presence>,
+    feed: Feed,
 }
 
 impl Default for Chat {
     fn default() -> Self {
-        Chat::new(Config::default())
+        Chat::new(ChatConfig::default())
     }
 }
 
 impl Chat {
     /// An empty chat.
-    pub fn new(mut config: Config) -> Chat {
+    pub fn new(mut config: ChatConfig) -> Chat {
         config.motd = config.motd.map(|text| motd::lines(&text));
         if config.ascii {
             config.motd = config.motd.map(|text| text::to_ascii(&text));
         }
-        let room = Room::new(config.log_bytes);
+        let room = Room::new(config.backlog_bytes);
         let calendar = config.timestamps.clone().map(|zone| RefCell::new(Calendar::new(zone)));
-        Chat {
+        Chat(Rc::new(Inner {
             config,
             room,
             calendar,
             floor: Floor::default(),
             names: RefCell::default(),
-            left: RefCell::default(),
+            removals: RefCell::default(),
+            returning: RefCell::default(),
             presence: RefCell::default(),
-        }
+            feed: Feed::default(),
+        }))
     }
 
-    /// The room, for a host that speaks or listens: what it publishes is cleaned like a person's
-    /// line. What it publishes as a member is part of the history that newcomers read; what
-    /// [`Room::publish`] says for it is not.
+    /// The room, for a host that speaks or reads lines: what it publishes is cleaned like a
+    /// person's line. What it publishes as a member is part of the history that newcomers read;
+    /// what [`Room::publish`] says for it is not.
     pub fn room(&self) -> &Room {
-        &self.room
+        &self.0.room
+    }
+
+    /// What happens in the chat from now on.
+    pub fn events(&self) -> Events {
+        self.0.feed.subscribe()
+    }
+
+    /// Who is here, in no order.
+    pub fn participants(&self) -> Vec<Participant> {
+        let names = self.0.names.borrow();
+        let of = |(place, (name, connection)): (usize, &(Rc<str>, Connection))| {
+            Participant::new(place, name, connection)
+        };
+        names.all().map(of).collect()
+    }
+
+    /// Has one go; it and the others read `why`. False when it has gone already.
+    pub fn remove(&self, participant: &Participant, why: &str) -> bool {
+        let is_here = self.participants().contains(participant);
+        if is_here {
+            let mut line = String::new();
+            text::clean_into_one(why.as_bytes(), &mut line);
+            self.0.removals.borrow_mut().insert(participant.place, line);
+            participant.connection.request_close(CloseReason::Removed);
+        }
+        is_here
+    }
+
+    /// Lets a client take part, as [`serve`](crate::serve) does; for a handler that does more
+    /// with its connections.
+    pub fn handle(
+        &self,
+        connection: Connection,
+    ) -> impl Future<Output = Result<(), CloseReason>> + use<> {
+        take_part(self.clone(), connection)
     }
 
     /// What stands in front of a line now.
     fn stamp(&self) -> String {
-        let calendar = self.calendar.as_ref();
+        let calendar = self.0.calendar.as_ref();
         calendar.map(|it| it.borrow().stamp(Timestamp::now())).unwrap_or_default()
     }
 }
 
+impl Handler for Chat {
+    fn handle(
+        &self,
+        connection: Connection,
+    ) -> impl Future<Output = Result<(), CloseReason>> + 'static {
+        self.handle(connection)
+    }
+}
+
 /// Lets the client take part until it leaves: joins, relays its lines, announces its leave with
-/// the reason, flushes what it still has to read, closes.
-pub fn handle(chat: Rc<Chat>, connection: Rc<Connection>) -> impl Future<Output = Reason> {
-    let spent = chat.left.borrow().spent(subscriber(connection.peer().ip()));
-    let mut input = Input::new(connection.clone(), chat.config.pace, spent);
+/// the reason.
+fn take_part(
+    chat: Chat,
+    connection: Connection,
+) -> impl Future<Output = Result<(), CloseReason>> + 'static {
+    let usage = chat.0.returning.borrow().usage(subscriber(connection.peer().ip()));
+    let mut input = Reader::new(connection.clone(), chat.0.config.rate_limit, usage);
     // A block and not an `async fn`, and what is soon over in a box: every idle client holds
     // this future.
     async move {
-        // Matched where it comes, since a name for it would keep its place.
-        let (guest, writer) = match Box::pin(enter(chat, connection.clone(), &mut input)).await {
-            Ok(entered) => entered,
-            Err(reason) => return reason,
-        };
-        let (Ok(reason) | Err(reason)) = guest.listen(&mut input).await;
-        guest.remember(input.spent());
-        guest.leave(reason);
-        connection.part(reason, writer).await
+        let guest = Box::pin(enter(chat, connection, &mut input)).await?;
+        let result = guest.listen(&mut input).await;
+        guest.remember(input.usage());
+        guest.leave(result.err().unwrap_or(CloseReason::Left));
+        result
     }
 }
 
 /// Brings the client in, with the task that writes to it.
 async fn enter(
-    chat: Rc<Chat>,
-    connection: Rc<Connection>,
-    input: &mut Input,
-) -> Result<(Guest, Task<Result<(), Reason>>), Reason> {
+    chat: Chat,
+    connection: Connection,
+    input: &mut Reader,
+) -> Result<Guest, CloseReason> {
     let Newcomer { name, said } = question::newcomer(&chat, &connection, input).await?;
     let guest = Guest::enter(chat, connection.clone(), name.into());
-    let writer = connection.spawn(guest.writer());
+    connection.spawn_writer(guest.writer());
     if let Some(said) = said {
         guest.say_at_once(said, input);
     }
-    Ok((guest, writer))
+    Ok(guest)
 }
 
 /// The last line a client reads, where it did not choose to go.
-fn farewell(reason: Reason) -> Option<&'static str> {
+fn farewell(reason: CloseReason) -> Option<&'static str> {
     match reason {
-        Reason::GoingDown => Some(GOODBYE),
-        Reason::Stranger => Some("*** this is a telnet chat: come with telnet, PuTTY or nc\r\n"),
+        CloseReason::GoingDown => Some(GOODBYE),
+        CloseReason::WrongProtocol => {
+            Some("*** this is a telnet chat: come with telnet, PuTTY or nc\r\n")
+        }
         _ => None,
     }
 }

@@ -1,63 +1,68 @@
 //! Three small TCP servers that run all their code on one thread, and what they share.
 //!
-//! [`echo`] sends every byte back, [`time`] sends everyone the time once a second, [`chat`] lets
-//! everyone write to everyone, with plain telnet, PuTTY or nc as the client. Clients that hang,
-//! vanish or come in great numbers never hang a server and never keep other clients from
-//! getting data.
+//! [`echo`] sends every byte back, a [`Clock`] sends everyone the time, a [`Chat`] lets everyone
+//! write to everyone, with plain telnet, PuTTY or nc as the client. Clients that hang, vanish or
+//! come in great numbers never hang a server and never keep other clients from getting data.
+//!
+//! A host embeds a server by binding a [`Listener`] and giving it to [`serve`] with a [`Handler`]:
+//!
+//! ```no_run
+//! use std::rc::Rc;
+//! use smol_servers::{Chat, Limits, Listener, block_on, run, serve};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let executor = Rc::new(smol::LocalExecutor::new());
+//! let listener = Listener::bind(&["127.0.0.1:8002".parse()?], Limits::default())?;
+//! let stop = std::future::pending::<()>();
+//! block_on(run(&executor, serve(&executor, listener, stop, Chat::default())))?;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! ```text
-//! server::serve ── accept ──► one connection, a task on the LocalExecutor
-//!                               │
-//!   reader:  socket ► telnet (bytes → lines, replies) ► text (clean) ► room    never waits
-//!                                                                       │ rings
-//!   writer:  room's log ► member.take (≤ 16 KiB) ► one write ◄──── bell (async-channel)
-//!   a task for each client
+//! serve ── accept ──► one connection: a reader and a writer, tasks on the LocalExecutor
+//!
+//!   reader:  socket ► telnet (bytes → events) ► text (clean) ► room.publish      never waits
+//!                                                                 │ rings
+//!   writer:  room's backlog ► member.fill (≤ 16 KiB) ► one write ◄┘
 //! ```
 //!
 //! Arrows point one way, so a full buffer can never wait for its own producer.
 //!
-//! A host embeds a server by [binding](listener::Listener::bind) a listener and giving it to
-//! [`server::serve`] with one of the three handlers ([`echo::handle`], [`time::handle`],
-//! [`chat::handle`]) on its own `LocalExecutor`; it takes part in a [`room::Room`] by
-//! publishing and by [joining](room::Room::join).
-//!
-//! In reading order: [`server`] and [`listener`] accept; [`connection`] is one client's socket,
-//! [`chunk`] what is read from it; [`room`] and [`writer`] bring lines to everyone; [`telnet`],
-//! [`text`] and [`presence`] decide without I/O; [`limits`] and [`figures`] hold the bounds and the
-//! counters; [`shutdown`] ends it all; [`cli`], [`bounds`], [`log`] and [`program`] are what the
-//! three programs need around it.
-//!
-//! All of this runs on the thread that calls [`driver::block_on`], and there is no other: see
-//! [`driver`] for smol's reactor in its place, and for hosts with an event loop of their own.
+//! All of this runs on the thread that calls [`block_on`], and there is no other. A host with an
+//! event loop of its own drives it with a [`HostLoop`]; one that runs under `smol::block_on` turns
+//! the cargo feature `one-thread` off.
 
-pub mod bounds;
-pub mod chat;
-pub mod chunk;
-pub mod cli;
-pub mod connection;
-#[cfg(target_os = "linux")]
-mod diag;
-pub mod driver;
-pub mod echo;
-pub mod figures;
-pub mod input;
-pub mod limits;
-pub mod listener;
-pub mod log;
-pub mod opening;
-pub mod pace;
-pub mod presence;
+mod chat;
+mod client;
+mod driver;
+mod echo;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+#[doc(hidden)]
 pub mod program;
-mod refusal;
-pub mod room;
-pub mod server;
-pub mod shutdown;
-mod signals;
-mod socket;
-pub mod telnet;
-pub mod text;
-pub mod time;
-pub mod writer;
+mod room;
+mod server;
+mod text;
+mod time;
+
+pub use chat::{Chat, ChatConfig, Event, Events, Participant};
+pub use client::rate_limit::RateLimit;
+pub use client::writer::{missed_notice, pump};
+#[cfg(all(target_os = "linux", feature = "one-thread"))]
+pub use driver::{HostLoop, Turn};
+pub use driver::{Timer, block_on, run};
+pub use echo::echo;
+pub use jiff::tz::TimeZone;
+pub use room::{Line, Member, Room};
+pub use server::connection::Connection;
+pub use server::handler::Handler;
+pub use server::limits::Limits;
+pub use server::listener::{BindError, Listener};
+pub use server::stats::{CloseReason, Counter, Stats};
+pub use server::{Buffer, serve};
+pub use time::{Clock, FormatError};
 
 /// Cases of a property test: so many, or what PROPTEST_CASES asks for (`make fuzz` does).
 #[cfg(test)]

@@ -1,101 +1,110 @@
-//! What the three programs do around [`server::serve`]: descriptor limit, log, listeners,
-//! signals, exit code. A host that embeds a server needs none of it.
+//! What the three programs share around [`serve`]: options, standard error, signals, exit code.
+//! A host that embeds a server needs none of it.
+
+mod address;
+mod args;
+mod help;
+mod log;
+mod memory;
+mod signals;
+pub mod text_file;
+pub mod zone;
 
 use std::fmt::Display;
-use std::future::Future;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use futures_lite::future::{or, yield_now};
 use smol::LocalExecutor;
 
-use crate::cli::{self, Command, Options, Own, Program};
-use crate::connection::Connection;
-use crate::driver::{self, block_on};
-use crate::figures::{Figures, Reason};
-use crate::limits::{RESERVED_DESCRIPTORS, address_space_left, raise_descriptor_limit};
-use crate::listener::{BindError, Listener};
-use crate::shutdown::{self, Trigger};
-use crate::signals::{Signal, Signals};
-use crate::socket::is_exhaustion;
-use crate::{bounds, log as stderr_log, server};
+pub use args::{Args, ends};
+pub use memory::Memory;
 
-/// The executor that all code of a program runs on.
-pub type Executor = Rc<LocalExecutor<'static>>;
+use crate::driver::{self, block_on, run};
+use crate::server::handler::Handler;
+use crate::server::limits::{RESERVED_DESCRIPTORS, address_space_left, raise_descriptor_limit};
+use crate::server::listener::{BindError, Listener};
+use crate::server::serve;
+use crate::server::socket::is_exhaustion;
+use crate::server::stats::{CloseReason, Stats};
+use args::{Command, Options};
+use signals::{Signal, Signals};
 
 /// Exit code for a wrong option.
 const USAGE: u8 = 2;
 
-/// Tasks that run between two looks at the sockets, at most.
-const TASKS: u32 = 200;
+/// What one program is.
+#[derive(Debug)]
+pub struct Program {
+    /// Its name without the `smol-` that it is installed with.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// Where it listens on loopback without `--listen`.
+    pub port: u16,
+    /// SO_SNDBUF and SO_RCVBUF of its clients, in bytes.
+    pub kernel_buffer: usize,
+    /// Commands to start from: the arguments, and a remark.
+    pub examples: &'static [(&'static str, &'static str)],
+}
+
+/// The options that only one program has.
+pub trait ServerOptions: Default {
+    /// Help on the options, a line each.
+    fn help() -> String;
+
+    /// Reads the value of an option; false when it is none of its own.
+    ///
+    /// # Errors
+    /// One line, when the value is wrong.
+    fn read(&mut self, name: &str, args: &mut Args) -> Result<bool, String>;
+
+    /// What the program can cost, as the options set it.
+    fn memory(&self) -> Memory;
+}
 
 /// Runs a program: reads its options, binds, and serves with the handler that `handler` makes
 /// of its own ones until a signal. A wrong option is exit code 2; a handler that cannot be made,
 /// or an address that cannot be bound, 1.
-pub fn main<O, H, F>(
+pub fn main<O: ServerOptions, H: Handler>(
     program: &'static Program,
-    handler: impl FnOnce(O, &Executor) -> Result<H, String>,
-) -> ExitCode
-where
-    O: Own,
-    H: Fn(Rc<Connection>) -> F + 'static,
-    F: Future<Output = Reason> + 'static,
-{
+    handler: impl FnOnce(O) -> Result<H, String>,
+) -> ExitCode {
     let mut arguments = std::env::args_os();
-    let name = cli::called(arguments.next(), program.name);
+    let name = args::called(arguments.next(), program.name);
     let descriptors = raise_descriptor_limit();
     let mut own = O::default();
-    let mut options = match cli::parse(program, name, arguments, descriptors, &mut own) {
+    let mut options = match args::parse(program, name, arguments, descriptors, &mut own) {
         Ok(Command::Serve(options)) => options,
-        Ok(Command::Limits(mut options)) => {
-            let _nobody_to_warn = fit_memory(&mut options, &own);
-            return print(&bounds::table(&options.limits, |bounds| own.bounds(bounds)));
-        }
         Ok(Command::Print(text)) => return print(&text),
         Err(error) => return usage(name, &error),
     };
     if descriptors <= RESERVED_DESCRIPTORS {
         return fail(name, &too_few(descriptors));
     }
-    stderr_log::start(name, options.log, options.quiet);
-    if let Err(error) = fit_memory(&mut options, &own) {
+    log::start(name, options.log, options.quiet);
+    if let Err(error) = fit_memory(&mut options, own.memory()) {
         return fail(name, &error);
     }
     let clients = options.limits.max_clients as u64;
     if let Err(error) = driver::start(clients.saturating_add(RESERVED_DESCRIPTORS)) {
         return fail(name, &cannot_start(&error));
     }
-    let executor = Executor::default();
-    let handler = match handler(own, &executor) {
+    let handler = match handler(own) {
         Ok(handler) => handler,
         Err(error) => return fail(name, &error),
     };
-    let listener = match Listener::bind(&options.listen, &options.limits) {
+    let Options { listen, limits, .. } = options;
+    let listener = match Listener::bind(&listen, limits) {
         Ok(listener) => listener,
-        Err(error) => return fail(name, &cannot_listen(&error, &options.listen)),
+        Err(error) => return fail(name, &cannot_listen(&error, &listen)),
     };
-    match block_on(run_beside(&executor, serve(&executor, &options, listener, handler))) {
+    let executor = Rc::new(LocalExecutor::new());
+    match block_on(run(&executor, serve_until_signal(&executor, listener, handler))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(name, &cannot_start(&error)),
     }
-}
-
-/// As [`LocalExecutor::run`], which has a second queue for each thread that runs tasks: on one
-/// thread all pass through both, a tenth of the user time of a line to 1,000.
-async fn run_beside<T>(executor: &Executor, future: impl Future<Output = T>) -> T {
-    let tasks = async {
-        loop {
-            for _ in 0..TASKS {
-                if !executor.try_tick() {
-                    executor.tick().await;
-                }
-            }
-            yield_now().await;
-        }
-    };
-    or(future, tasks).await
 }
 
 fn too_few(descriptors: u64) -> String {
@@ -108,18 +117,18 @@ fn too_few(descriptors: u64) -> String {
 
 /// Takes no more clients than fit below a limit on memory: without it the process would end for
 /// all of them at once.
-fn fit_memory(options: &mut Options, own: &impl Own) -> Result<(), String> {
+fn fit_memory(options: &mut Options, memory: Memory) -> Result<(), String> {
     let Some(left) = address_space_left() else { return Ok(()) };
-    let fitting = bounds::clients_within(left, |bounds| own.bounds(bounds));
+    let fitting = memory.clients_within(left);
     if fitting == 0 {
-        let left = bounds::bytes(left);
+        let kibibytes = left / 1024;
         return Err(format!(
-            "cannot start: {left} of memory fit no client; raise it with ulimit -v"
+            "cannot start: {kibibytes} KiB of memory fit no client; raise it with ulimit -v"
         ));
     }
     if fitting < options.limits.max_clients {
         options.limits.max_clients = fitting;
-        log::warn!("memory has room for {fitting} clients; raise it with ulimit -v");
+        ::log::warn!("memory has room for {fitting} clients; raise it with ulimit -v");
     }
     Ok(())
 }
@@ -149,36 +158,31 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     alike && a.ip() != b.ip() && (a.ip().is_unspecified() || b.ip().is_unspecified())
 }
 
-async fn serve<H, F>(
-    executor: &Executor,
-    options: &Options,
+async fn serve_until_signal(
+    executor: &Rc<LocalExecutor<'static>>,
     listener: Listener,
-    handler: H,
-) -> io::Result<()>
-where
-    H: Fn(Rc<Connection>) -> F + 'static,
-    F: Future<Output = Reason> + 'static,
-{
+    handler: impl Handler,
+) -> io::Result<()> {
     let signals = Signals::new()?;
-    let (trigger, stop) = shutdown::channel();
+    let (stop, stopped) = async_channel::bounded(1);
     // A task, not a part of this future: `run` polls this one at every turn of the executor,
     // and with smol's reactor a poll of the signals is a system call.
-    let _obeying = executor.spawn(obey(signals, trigger, listener.figures()));
+    let _handling = executor.spawn(handle_signals(signals, stop, listener.stats()));
     announce(&listener);
-    stderr_log::serving();
-    server::serve(executor, listener, &options.limits, stop, handler).await
+    log::serving();
+    serve(executor, listener, stopped.recv(), handler).await
 }
 
 fn announce(listener: &Listener) {
     let addresses = listener.addresses();
     for address in &addresses {
-        log::info!("listening on {address}");
+        ::log::info!("listening on {address}");
     }
     let Some(port) = addresses.first().map(SocketAddr::port) else { return };
     if addresses.iter().all(|address| address.ip().is_loopback()) {
         // `[::]` takes IPv4 clients too.
         let everywhere = if addresses.iter().any(SocketAddr::is_ipv6) { "[::]" } else { "0.0.0.0" };
-        log::info!(
+        ::log::info!(
             "only this machine can connect; --listen {everywhere}:{port} opens it to the network"
         );
     }
@@ -186,20 +190,44 @@ fn announce(listener: &Listener) {
 
 /// The first signal ends the server politely, a second SIGINT or SIGTERM at once. A SIGHUP is no
 /// second one: bash and the kernel each send one when a terminal is closed.
-async fn obey(signals: Signals, trigger: Trigger, figures: Rc<Figures>) {
+async fn handle_signals(signals: Signals, stop: async_channel::Sender<()>, stats: Rc<Stats>) {
     let mut told = false;
     loop {
         match signals.next().await {
-            Signal::Figures => figures.log(),
+            Signal::Stats => log_stats(&stats),
             Signal::End(number) if told => std::process::exit(128 + number),
             Signal::Hangup if told => {}
             Signal::End(_) | Signal::Hangup => {
                 told = true;
-                log::info!("going down");
-                trigger.pull();
+                ::log::info!("going down");
+                stop.close();
             }
         }
     }
+}
+
+/// One line of all counters, even into a quiet log.
+fn log_stats(stats: &Stats) {
+    let closed = |reason| stats.closed(reason).get();
+    ::log::info!(
+        target: log::ASKED_FOR,
+        clients = stats.clients.get(),
+        accepted = stats.accepted.get(),
+        lines_in = stats.lines_in.get(),
+        lines_out = stats.lines_out.get(),
+        bytes_in = stats.bytes_in.get(),
+        bytes_out = stats.bytes_out.get(),
+        missed = stats.missed.get(),
+        refused = closed(CloseReason::Full),
+        left = closed(CloseReason::Left),
+        lost = closed(CloseReason::Lost),
+        stalled = closed(CloseReason::Stalled),
+        going_down = closed(CloseReason::GoingDown),
+        wrong_protocol = closed(CloseReason::WrongProtocol),
+        failed = closed(CloseReason::Failed),
+        uptime_seconds = stats.uptime().as_secs();
+        "stats"
+    );
 }
 
 fn print(text: &str) -> ExitCode {

@@ -8,12 +8,12 @@ use unicode_width::UnicodeWidthChar;
 
 /// Marks of no width on one character, at most. More of them stack over the lines above and
 /// below; no script in use needs as many.
-pub const MARKS: usize = 8;
+const MARKS: usize = 8;
 
 /// Appends the line to `out`: invalid UTF-8 becomes U+FFFD (one for each maximal subpart, as
 /// Unicode 3.9 recommends), TAB a space, whatever is not [shown](is_shown) nothing, and so do
 /// marks beyond [`MARKS`].
-pub fn clean(line: &[u8], out: &mut String) {
+pub(crate) fn clean(line: &[u8], out: &mut String) {
     let mut marks = 0;
     for chunk in line.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -35,7 +35,7 @@ pub fn clean(line: &[u8], out: &mut String) {
 
 /// [Cleans](clean) a text of any number of lines into one: a line end within becomes a space, one
 /// at its ends nothing.
-pub fn clean_into_one(text: &[u8], out: &mut String) {
+pub(crate) fn clean_into_one(text: &[u8], out: &mut String) {
     let lines = text.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_empty());
     for (number, line) in lines.enumerate() {
         if number > 0 {
@@ -49,7 +49,7 @@ pub fn clean_into_one(text: &[u8], out: &mut String) {
 /// paragraph separators, the bidi controls (UAX #9) and the deprecated format characters beside
 /// them, interlinear annotation, and the tag characters and further variation selectors, which
 /// hide text.
-pub fn is_shown(c: char) -> bool {
+pub(crate) fn is_shown(c: char) -> bool {
     !matches!(c,
         '\0'..='\u{1f}'
         | '\u{7f}'..='\u{9f}'
@@ -62,9 +62,14 @@ pub fn is_shown(c: char) -> bool {
         | '\u{e0100}'..='\u{e01ef}')
 }
 
+/// The text with LF as its only line end, where CR LF and CR are ones too.
+pub(crate) fn with_one_line_end(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
 /// Whether anything of a clean text can be seen: a line of spaces, of joiners or of the characters
 /// that only fill a place says nothing.
-pub fn is_visible(text: &str) -> bool {
+pub(crate) fn is_visible(text: &str) -> bool {
     let fills = |c| matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}');
     text.chars().any(|c| !c.is_whitespace() && !fills(c) && c.width() != Some(0))
 }
@@ -72,7 +77,7 @@ pub fn is_visible(text: &str) -> bool {
 /// The text of a clean line as every terminal shows it: `?` for each character beyond ASCII. Where
 /// a terminal takes bytes for characters, two bytes of UTF-8 may be an escape sequence: `ě` is
 /// C4 9B, and 9B is CSI.
-pub fn to_ascii(text: &str) -> String {
+pub(crate) fn to_ascii(text: &str) -> String {
     let shown = text.chars().filter(|c| c.is_ascii() || c.width() != Some(0));
     shown.map(|c| if c.is_ascii() { c } else { '?' }).collect()
 }
@@ -108,7 +113,7 @@ pub(crate) fn continues_character(bytes: &[u8], byte: u8) -> bool {
 
 /// Whether a UTF-8 character is begun in the line and not finished: its client has lost a byte of
 /// it, or does not write UTF-8.
-pub fn has_broken_character(line: &[u8]) -> bool {
+pub(crate) fn has_broken_character(line: &[u8]) -> bool {
     let is_first_byte = |byte: &u8| (0xc2..=0xf4).contains(byte);
     line.utf8_chunks().any(|chunk| chunk.invalid().first().is_some_and(is_first_byte))
 }

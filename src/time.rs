@@ -2,9 +2,10 @@
 //! the same moment.
 
 mod cadence;
-mod options;
-mod zone;
 
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -12,18 +13,16 @@ use jiff::Timestamp;
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
 
-pub use options::Options;
-pub(crate) use zone::local as local_zone;
-
-use crate::connection::Connection;
+use crate::client::GOODBYE;
+use crate::client::rate_limit::{RateLimit, Usage};
+use crate::client::reader::Reader;
+use crate::client::telnet::Event;
+use crate::client::writer::pump;
 use crate::driver::Timer;
-use crate::figures::Reason;
-use crate::input::Input;
-use crate::limits::GOODBYE;
-use crate::pace::{Pace, Spent};
 use crate::room::{LINE_BYTES, Member, Room};
-use crate::telnet::Event;
-use crate::writer;
+use crate::server::connection::Connection;
+use crate::server::handler::Handler;
+use crate::server::stats::CloseReason;
 use cadence::Cadence;
 
 /// A tick aims this much behind its boundary, so that a clock that is being slewed (at most
@@ -35,85 +34,110 @@ const MARGIN: Duration = Duration::from_millis(1);
 const LONGEST_SLEEP: Duration = Duration::from_secs(2);
 
 /// Time between two ticks, at most: a day.
-pub const LONGEST_EVERY: Duration = Duration::from_secs(86_400);
+const LONGEST_EVERY: Duration = Duration::from_secs(86_400);
 
-/// Formats the time, and holds the room in which everyone reads it.
+/// The time service: everybody reads the time, the same line at the same moment. Clones are the
+/// same clock; give one to [`serve`](crate::serve).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use smol_servers::{Clock, TimeZone};
+///
+/// let clock = Clock::new(TimeZone::UTC, Some("%H:%M"), Duration::from_secs(60))?;
+/// # Ok::<(), smol_servers::FormatError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Clock(Rc<Inner>);
+
 #[derive(Debug)]
-pub struct Clock {
+struct Inner {
     room: Room,
     zone: TimeZone,
     format: Option<String>,
     cadence: Cadence,
+    /// Set while a task ticks.
+    ticks: Cell<bool>,
 }
 
 impl Clock {
     /// A clock for `zone` that ticks `every` so often, on multiples of it since midnight there;
-    /// zero counts as one second, and more than [`LONGEST_EVERY`] as that. Each day counts anew
-    /// from its beginning, also where `every` does not divide it. Where the clocks are set back,
-    /// what is rarer than the time they repeat does not come again. `format` is strftime's, as
-    /// in the C locale; without one, lines are RFC 3339.
+    /// zero counts as one second, and more than a day as that. Each day counts anew from its
+    /// beginning, also where `every` does not divide it. Where the clocks are set back, what is
+    /// rarer than the time they repeat does not come again. `format` is strftime's, as in the C
+    /// locale; without one, lines are RFC 3339. It ticks while it has clients.
     ///
     /// # Errors
     /// What is wrong with the format: an unknown directive, control characters, or a line that
-    /// is empty or longer than [`LINE_BYTES`].
-    pub fn new(zone: TimeZone, format: Option<&str>, every: Duration) -> Result<Clock, String> {
+    /// is empty or longer than 4 KiB.
+    pub fn new(
+        zone: TimeZone,
+        format: Option<&str>,
+        every: Duration,
+    ) -> Result<Clock, FormatError> {
         let every = if every.is_zero() { Duration::from_secs(1) } else { every.min(LONGEST_EVERY) };
         let cadence = Cadence::new(zone.clone(), every);
-        let format = format.map(str::to_owned);
-        let clock = Clock { room: Room::newest_only(), zone, format, cadence };
-        let sample = clock.format(Timestamp::UNIX_EPOCH)?;
+        let (format, ticks) = (format.map(str::to_owned), Cell::default());
+        let clock = Clock(Rc::new(Inner { room: Room::new(0), zone, format, cadence, ticks }));
+        let sample = clock.format(Timestamp::UNIX_EPOCH).map_err(FormatError)?;
+        let most = LINE_BYTES - 2;
         if sample.is_empty() {
-            return Err("it is empty".into());
+            return Err(FormatError("it is empty".into()));
         }
         if sample.chars().any(char::is_control) {
-            return Err("it gives control characters".into());
+            return Err(FormatError("it gives control characters".into()));
         }
-        if sample.len() > LINE_BYTES - 2 {
-            return Err(format!("it gives {} bytes, at most {} fit", sample.len(), LINE_BYTES - 2));
+        if sample.len() > most {
+            let error = format!("it gives {} bytes, at most {most} fit", sample.len());
+            return Err(FormatError(error));
         }
         Ok(clock)
     }
 
-    /// The room every tick is published in, for a host that listens.
-    pub fn room(&self) -> &Room {
-        &self.room
+    /// Tells a client the time, as [`serve`](crate::serve) does; for a handler that does more with
+    /// its connections.
+    pub fn handle(
+        &self,
+        connection: Connection,
+    ) -> impl Future<Output = Result<(), CloseReason>> + use<> {
+        tell_time(self.clone(), connection)
     }
 
     /// The line for this moment, without its end.
-    pub fn line(&self) -> String {
+    fn line(&self) -> String {
         self.format(Timestamp::now()).unwrap_or_default()
     }
 
-    /// Publishes a line at each tick, for ever: the one ticker for everybody.
-    pub async fn run(&self) {
+    /// Publishes a line at each tick as long as anybody reads: the one ticker for everybody.
+    async fn tick(self) {
+        let ticking = Ticking(self);
+        let clock = &ticking.0.0;
         let mut last: Option<Instant> = None;
-        loop {
-            loop {
-                let since_last = last.map(|last| last.elapsed());
-                let wait = self.cadence.until_tick(Timestamp::now(), since_last) + MARGIN;
-                if wait <= LONGEST_SLEEP {
-                    Timer::after(wait).await;
-                    break;
-                }
+        while !clock.room.is_empty() {
+            let since_last = last.map(|last| last.elapsed());
+            let wait = clock.cadence.until_tick(Timestamp::now(), since_last) + MARGIN;
+            if wait > LONGEST_SLEEP {
                 Timer::after((wait - LONGEST_SLEEP / 2).min(LONGEST_SLEEP)).await;
+                continue;
             }
+            Timer::after(wait).await;
             last = Some(Instant::now());
-            self.room.publish(self.line());
+            clock.room.publish(ticking.0.line());
         }
     }
 
     fn format(&self, now: Timestamp) -> Result<String, String> {
-        let format = match &self.format {
+        let format = match &self.0.format {
             Some(format) => format,
-            None if self.zone == TimeZone::UTC => "%Y-%m-%dT%H:%M:%SZ",
+            None if self.0.zone == TimeZone::UTC => "%Y-%m-%dT%H:%M:%SZ",
             None => "%Y-%m-%dT%H:%M:%S%:z",
         };
         // jiff writes abbreviations in capitals, and Guam's is ChST.
-        let zone = self.zone.to_offset_info(now);
+        let zone = self.0.zone.to_offset_info(now);
         let parts = format.split("%%").map(|part| part.replace("%Z", zone.abbreviation()));
         let format = parts.collect::<Vec<_>>().join("%%");
         let c_locale = Config::new().custom(PosixCustom::new());
-        let now = BrokenDownTime::from(&now.to_zoned(self.zone.clone()));
+        let now = BrokenDownTime::from(&now.to_zoned(self.0.zone.clone()));
         let mut line = String::new();
         match now.format_with_config(&c_locale, &format, &mut line) {
             Ok(()) => Ok(line),
@@ -127,6 +151,36 @@ fn last_cause(error: &str) -> String {
     error.rsplit(": ").next().unwrap_or(error).replace(char::is_control, " ")
 }
 
+/// What is wrong with the format of a [`Clock`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatError(String);
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FormatError {}
+
+/// The task that ticks; the next client starts another one where it is gone.
+struct Ticking(Clock);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.0.ticks.set(false);
+    }
+}
+
+impl Handler for Clock {
+    fn handle(
+        &self,
+        connection: Connection,
+    ) -> impl Future<Output = Result<(), CloseReason>> + 'static {
+        self.handle(connection)
+    }
+}
+
 /// Sends the client the time until it goes: the line of this moment at once, then every tick's.
 ///
 /// What the network and the client's own machine hold already still arrives; nothing is added
@@ -134,35 +188,37 @@ fn last_cause(error: &str) -> String {
 ///
 /// A FIN does not stop the ticks, since `nc host port </dev/null` sends one and reads on; a dead
 /// socket does.
-pub async fn handle(clock: Rc<Clock>, connection: Rc<Connection>) -> Reason {
+async fn tell_time(clock: Clock, connection: Connection) -> Result<(), CloseReason> {
     log::info!(peer:% = connection.peer(); "connected");
-    let member = Rc::new(clock.room.join());
+    let member = clock.0.room.join();
+    if !clock.0.ticks.replace(true) {
+        connection.spawn_detached(clock.clone().tick());
+    }
     member.tell(clock.line() + "\r\n");
-    connection.figures().lines_out.add(1);
-    let writer = connection.spawn(writer::pump(connection.clone(), member.clone()));
-    let reason = match until_leave(&connection, &member).await {
-        Ok(reason) | Err(reason) => reason,
-    };
-    if reason == Reason::GoingDown {
+    connection.stats().lines_out.add(1);
+    // Only the newest line is of any use.
+    connection.spawn_writer(pump(connection.clone(), member.clone(), |_| String::new()));
+    let result = until_leave(&connection, &member).await;
+    if result == Err(CloseReason::GoingDown) {
         member.tell(GOODBYE);
     }
     member.leave();
-    connection.part(reason, writer).await
+    result
 }
 
 /// Ignores what the client sends, but for telnet's requests and its ways to leave.
-async fn until_leave(connection: &Rc<Connection>, member: &Member) -> Result<Reason, Reason> {
-    let mut input = Input::new(connection.clone(), Pace::default(), Spent::default());
+async fn until_leave(connection: &Connection, member: &Member) -> Result<(), CloseReason> {
+    let mut input = Reader::new(connection.clone(), RateLimit::default(), Usage::default());
     while let Some(event) = input.next().await? {
         match event {
-            Event::Leave | Event::Interrupt => return Ok(Reason::Left),
+            Event::Leave | Event::Interrupt => return Ok(()),
             Event::Reply(bytes) => {
                 let _too_many_unread = member.tell(bytes);
             }
             Event::Line | Event::AreYouThere => {}
         }
     }
-    Err(connection.ended_or_dead().await)
+    Err(connection.closing_or_dead().await)
 }
 
 #[cfg(test)]
@@ -240,7 +296,8 @@ mod tests {
     fn what_is_no_directive_is_refused_in_one_short_line() {
         for format in ["%E", "%Ey", "%OH", "%+", "%v", "%", "%\n", "%\u{1b}", "%é", "%9999999999d"]
         {
-            let refused = Clock::new(TimeZone::UTC, Some(format), SECOND).expect_err(format);
+            let refused =
+                Clock::new(TimeZone::UTC, Some(format), SECOND).expect_err(format).to_string();
             assert!(refused.len() < 80 && !refused.contains(char::is_control), "{refused}");
         }
     }

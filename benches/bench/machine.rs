@@ -1,4 +1,4 @@
-//! The machine the figures are from: which core is whose, how many clients fit, and its name.
+//! The machine the stats are from: which core is whose, how many clients fit, and its name.
 
 use std::fmt;
 use std::fs;
@@ -71,7 +71,7 @@ impl fmt::Display for Machine {
         let kernel = kernel.trim();
         writeln!(f, "{model}, {cores} cores, Linux {kernel}, {rustc}, commit {commit}")?;
         if self.load == self.server {
-            writeln!(f, "ONE CORE ONLY: server and load share it, figures are not comparable")?;
+            writeln!(f, "ONE CORE ONLY: server and load share it, stats are not comparable")?;
         } else {
             writeln!(f, "server on core {}, load on core {}", self.server, self.load)?;
         }

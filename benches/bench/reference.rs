@@ -1,4 +1,4 @@
-//! What the kernel alone takes: the floor that the other figures are read against, since a
+//! What the kernel alone takes: the floor that the other stats are read against, since a
 //! virtual machine is three times as slow from one minute to the next.
 
 use std::io::{ErrorKind, Read, Write};

@@ -1,4 +1,4 @@
-//! The figures, in the order in which they came: one row a name, over all rounds.
+//! The stats, in the order in which they came: one row a name, over all rounds.
 
 use std::fmt;
 use std::time::Duration;

@@ -36,8 +36,8 @@ pub(crate) struct Peer {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start {
-    /// The release binaries of the package above, built with this feature.
-    Ours(Option<&'static str>),
+    /// The release binaries of the package above.
+    Ours(Driver),
     /// A package below peers/, and the crate whose version is told.
     Cargo(&'static str),
     Python(&'static [&'static str]),
@@ -46,14 +46,16 @@ pub(crate) enum Start {
     Ncat,
 }
 
+/// What ours run on: its feature `one-thread`, which is on by default, or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Driver {
+    OneThread,
+    Smol,
+}
+
 pub(crate) const PEERS: &[Peer] = &[
-    peer(OURS, Lane::Ours, "Rust, smol, our driver", Start::Ours(None)),
-    peer(
-        "smol-reactor",
-        Lane::Ours,
-        "Rust, smol, smol's reactor",
-        Start::Ours(Some("smol-reactor")),
-    ),
+    peer(OURS, Lane::Ours, "Rust, smol, our driver", Start::Ours(Driver::OneThread)),
+    peer("smol-reactor", Lane::Ours, "Rust, smol, smol's reactor", Start::Ours(Driver::Smol)),
     peer("raw-epoll", Lane::Floor, "Rust, epoll by hand", Start::Cargo("rustix")),
     peer("smol-documented", Lane::AsDocumented, "Rust, smol", Start::Cargo("smol")),
     peer("tokio-documented", Lane::AsDocumented, "Rust, tokio, one thread", Start::Cargo("tokio")),
@@ -171,7 +173,7 @@ impl Peer {
     /// The file whose size is the program's, where there is one.
     pub(crate) fn binary(&self, program: Program) -> PathBuf {
         match self.start {
-            Start::Ours(feature) => self.target(feature).join("release").join(program.name()),
+            Start::Ours(driver) => self.target(driver).join("release").join(program.name()),
             Start::Go => here().join("target/peers-go"),
             _ => {
                 let built = here().join("target/release");
@@ -193,9 +195,11 @@ impl Peer {
     }
 
     /// Where ours is built: a feature has a place of its own.
-    pub(crate) fn target(&self, feature: Option<&str>) -> PathBuf {
-        let target = above().join("target");
-        feature.map_or(target.clone(), |feature| target.join(feature))
+    pub(crate) fn target(&self, driver: Driver) -> PathBuf {
+        above().join(match driver {
+            Driver::OneThread => "target",
+            Driver::Smol => "target/smol-reactor",
+        })
     }
 
     pub(crate) fn package(&self) -> String {

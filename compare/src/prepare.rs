@@ -31,10 +31,12 @@ pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {
         let name = peer.name;
         eprintln!("building {name}");
         let built = match peer.start {
-            Start::Ours(feature) => {
-                let features = feature.map(|feature| ["--features", feature]);
-                let what = [["--bins"].as_slice(), features.as_slice().as_flattened()].concat();
-                cargo(&above(), &peer.target(feature), &what)?
+            Start::Ours(driver) => {
+                let what: &[_] = match driver {
+                    Driver::OneThread => &["--bins"],
+                    Driver::Smol => &["--bins", "--no-default-features"],
+                };
+                cargo(&above(), &peer.target(driver), what)?
             }
             Start::Cargo(_) if !peer.sources().exists() => continue,
             Start::Cargo(_) => {

@@ -1,13 +1,5 @@
-//! Any interleaving of publish, speak, tell, take, join and leave, against the model.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use smol_servers::room::{Member, Room, Taken};
 
-#[path = "../../src/room/model.rs"]
-mod model;
-
-fuzz_target!(|input: (u16, Vec<[u8; 4]>)| {
-    let (limit, steps) = input;
-    model::Model::run(usize::from(limit), &steps);
-});
+fuzz_target!(|input: (u16, Vec<[u8; 4]>)| smol_servers::fuzzing::room(input.0, &input.1));

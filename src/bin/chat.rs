@@ -1,18 +1,17 @@
 //! The chat server: what one client writes, all others read.
 
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::rc::Rc;
 
-use smol_servers::chat::{self, Options};
-use smol_servers::cli::Program;
-use smol_servers::limits::SEND_BUFFER;
-use smol_servers::program;
+use smol_servers::program::{self, Args, Memory, Program, ServerOptions, ends, text_file, zone};
+use smol_servers::{Chat, ChatConfig};
 
 const CHAT: Program = Program {
     name: "chat",
     about: "what one client writes, all others read; telnet, PuTTY or nc is the client",
     port: 8002,
-    send_buffer: SEND_BUFFER,
+    kernel_buffer: 16 * 1024,
     examples: &[
         ("", "then, in two terminals: telnet localhost 8002"),
         ("--listen 0.0.0.0:8002", "open to the network"),
@@ -21,8 +20,65 @@ const CHAT: Program = Program {
 };
 
 fn main() -> ExitCode {
-    program::main(&CHAT, |options: Options, _| {
-        let chat = Rc::new(options.chat()?);
-        Ok(move |connection| chat::handle(chat.clone(), connection))
-    })
+    program::main(&CHAT, Options::chat)
+}
+
+const HISTORY_LINES: RangeInclusive<u64> = 0..=1000;
+const RATE_LINES: RangeInclusive<u64> = 0..=1_000_000;
+
+#[derive(Default)]
+struct Options {
+    config: ChatConfig,
+    timestamps: bool,
+    motd: Option<PathBuf>,
+}
+
+impl ServerOptions for Options {
+    fn help() -> String {
+        let (history, lines) = (ends(&HISTORY_LINES), ends(&RATE_LINES));
+        format!(
+            "  --history N        lines of the past a newcomer reads, {history}; 0 is none (20)
+  --motd FILE        UTF-8 text of at most 64 KiB that a newcomer reads (none)
+  --timestamps       lines begin with HH:MM, local time (TZ's zone, or else
+                     /etc/localtime's, as it is at the start)
+  --ascii            show ? for whatever is not ASCII, for terminals that do not show UTF-8
+  --ask-names        ask newcomers for a name
+  --rate LINES       lines a second from one client, the rest waits, {lines};
+                     0 is no limit (100)
+  --burst LINES      lines at once before that, {lines}; 0 is no limit (1000)
+"
+        )
+    }
+
+    fn read(&mut self, name: &str, args: &mut Args) -> Result<bool, String> {
+        let ChatConfig { history, ascii, ask_names, rate_limit, .. } = &mut self.config;
+        match name {
+            "history" => *history = args.number(name, HISTORY_LINES)? as usize,
+            "motd" => self.motd = Some(args.path(name)?),
+            "timestamps" => self.timestamps = true,
+            "ascii" => *ascii = true,
+            "ask-names" => *ask_names = true,
+            "rate" => rate_limit.rate = args.number(name, RATE_LINES)? as u32,
+            "burst" => rate_limit.burst = args.number(name, RATE_LINES)? as u32,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn memory(&self) -> Memory {
+        Memory::of_room(self.config.backlog_bytes)
+    }
+}
+
+impl Options {
+    fn chat(self) -> Result<Chat, String> {
+        let mut config = self.config;
+        config.timestamps = self.timestamps.then(zone::local);
+        if let Some(path) = self.motd {
+            let text = text_file::read(&path)
+                .map_err(|error| format!("cannot use {} as --motd: {error}", path.display()))?;
+            config.motd = Some(text);
+        }
+        Ok(Chat::new(config))
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::room::LOOK_BACK;
+use crate::room::HISTORY_LINES;
 
 /// Stamps lines, and remembers as many days as the lines of the past can be of.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Calendar {
     pub(super) fn said(&mut self, number: u64, now: Timestamp) {
         let today = self.day(now);
         if self.days.back().is_none_or(|(day, _)| *day != today) {
-            if self.days.len() == LOOK_BACK {
+            if self.days.len() == HISTORY_LINES {
                 self.days.pop_front();
             }
             self.days.push_back((today, number));

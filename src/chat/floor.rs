@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use futures_lite::future::yield_now;
 
-use crate::limits::CHUNK_BYTES;
 use crate::room::LINE_BYTES;
+use crate::server::limits::BUFFER_BYTES;
 
 /// Bytes that a writer takes in a turn, at least: a chunk, less a line that does not fit any more.
-const TURN_BYTES: usize = CHUNK_BYTES - LINE_BYTES;
+const TURN_BYTES: usize = BUFFER_BYTES - LINE_BYTES;
 
 /// Bytes that may wait before those who say much are held back: with the line that exceeds it a
 /// writer's turn.

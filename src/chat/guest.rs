@@ -8,18 +8,20 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::events::Event as ChatEvent;
+use super::presence::{SUMMARY, Telling};
 use super::question::Said;
-use super::{BROKEN_HINT, Chat, farewell};
-use crate::connection::Connection;
+use super::{BROKEN_HINT, Chat, farewell, history};
+use crate::client::rate_limit::Usage;
+use crate::client::reader::Reader;
+use crate::client::telnet::{Event, TIMING_MARK_REPLY};
+use crate::client::writer::{missed_notice, pump};
 use crate::driver::Timer;
-use crate::figures::Reason;
-use crate::input::Input;
-use crate::listener::subscriber;
-use crate::pace::Spent;
-use crate::presence::{SUMMARY, Telling};
 use crate::room::Member;
-use crate::telnet::{Event, TIMING_MARK_REPLY};
-use crate::{text, writer};
+use crate::server::connection::Connection;
+use crate::server::listener::subscriber;
+use crate::server::stats::CloseReason;
+use crate::text;
 
 /// Pause of a client that speaks while it leaves half the log unread, before it is looked at
 /// again.
@@ -36,14 +38,14 @@ const COMMANDS_HINT: &[u8] = b"*** there are no commands here, all read what you
 
 /// A client in the chat; dropped, it has left, and the others know.
 pub(super) struct Guest {
-    chat: Rc<Chat>,
-    connection: Rc<Connection>,
-    member: Rc<Member>,
+    chat: Chat,
+    connection: Connection,
+    member: Member,
     name: Rc<str>,
     /// Where its name stands.
     place: usize,
     /// Why it goes, once it says so: it may panic, or be dropped by a server that goes down.
-    reason: Cell<Option<Reason>>,
+    reason: Cell<Option<CloseReason>>,
 }
 
 /// Help that a guest was given already.
@@ -55,43 +57,47 @@ struct Hinted {
 
 impl Guest {
     /// Brings the client in.
-    pub(super) fn enter(chat: Rc<Chat>, connection: Rc<Connection>, name: Rc<str>) -> Guest {
-        connection.set_label(name.clone());
+    pub(super) fn enter(chat: Chat, connection: Connection, name: Rc<str>) -> Guest {
+        connection.set_name(name.clone());
         log::info!(peer:% = connection.peer(), name = &*name; "joined");
-        let here = chat.names.borrow().count() + 1;
-        let telling = chat.presence.borrow_mut().join(here, Instant::now());
+        let here = chat.0.names.borrow().count() + 1;
+        let telling = chat.0.presence.borrow_mut().join(here, Instant::now());
         announce(&chat, &connection, telling, || {
             format!("{}*** {name} joined ({here} here)", chat.stamp())
         });
-        let member = Rc::new(chat.room.join());
-        let place = chat.names.borrow_mut().enter(name.clone());
+        let member = chat.0.room.join();
+        let place = chat.0.names.borrow_mut().enter(name.clone(), connection.clone());
+        chat.0.feed.send(|| ChatEvent::Joined { name: name.to_string() });
         Guest { chat, connection, member, name, place, reason: Cell::default() }
     }
 
     /// What writes to the client: welcome, message of the day, history, then the talk. It must
     /// be made before the guest says anything.
-    pub(super) fn writer(&self) -> impl Future<Output = Result<(), Reason>> + 'static {
+    pub(super) fn writer(&self) -> impl Future<Output = Result<(), CloseReason>> + 'static {
         let (chat, connection) = (self.chat.clone(), self.connection.clone());
         let member = self.member.clone();
-        let welcome = chat.names.borrow().welcome(self.place);
-        let past = chat.room.spoken(chat.config.history);
+        let welcome = chat.0.names.borrow().welcome(self.place);
+        let past = chat.0.room.history(chat.0.config.history);
         // In a box: it is over soon, and every client holds this future.
         let greeting = Box::pin(async move {
             connection.write_all(welcome.as_bytes()).await?;
-            if let Some(motd) = &chat.config.motd {
+            if let Some(motd) = &chat.0.config.motd {
                 connection.write_all(motd.as_bytes()).await?;
             }
-            tell_history(&chat, &connection, &past).await?;
+            history::tell(&chat, &connection, &past).await?;
             Ok((connection, member))
         });
         async move {
             let (connection, member) = greeting.await?;
-            writer::pump(connection, member).await
+            pump(connection, member, missed_notice).await
         }
     }
 
-    /// Relays the client's lines until its end; the reason is one either way.
-    pub(super) fn listen(&self, input: &mut Input) -> impl Future<Output = Result<Reason, Reason>> {
+    /// Relays the client's lines until its end; `Ok` is one that left.
+    pub(super) fn listen(
+        &self,
+        input: &mut Reader,
+    ) -> impl Future<Output = Result<(), CloseReason>> {
         let (mut interrupted, mut hinted) = (false, Hinted::default());
         // A block and not an `async fn`, whose future would hold its arguments twice.
         async move {
@@ -99,7 +105,7 @@ impl Guest {
                 match event {
                     Event::Line => {
                         interrupted = false;
-                        let floor = &self.chat.floor;
+                        let floor = &self.chat.0.floor;
                         if floor.is_closed(true) && floor.is_closed(input.says_much()) {
                             input.release();
                             Box::pin(floor.wait(input.says_much())).await;
@@ -123,21 +129,21 @@ impl Guest {
                         self.answer(if typed { b"\r\n" } else { b"" });
                         self.answer(b"*** yes, still here\r\n");
                     }
-                    Event::Interrupt if interrupted => return Ok(Reason::Left),
+                    Event::Interrupt if interrupted => return Ok(()),
                     Event::Interrupt => {
                         interrupted = true;
                         self.answer(INTERRUPT_HINT);
                     }
-                    Event::Leave => return Ok(Reason::Left),
+                    Event::Leave => return Ok(()),
                 }
             }
             self.say(input.unfinished());
-            Ok(Reason::Left)
+            Ok(())
         }
     }
 
     /// Says what a program said that was asked for a name.
-    pub(super) fn say_at_once(&self, said: Said, input: &Input) {
+    pub(super) fn say_at_once(&self, said: Said, input: &Reader) {
         self.say(&said.line);
         if said.and_next {
             self.say(input.line());
@@ -145,7 +151,7 @@ impl Guest {
     }
 
     /// Helps one whose line shows that it needs it: each help is given once, and to it alone.
-    fn hint(&self, input: &Input, hinted: &mut Hinted) {
+    fn hint(&self, input: &Reader, hinted: &mut Hinted) {
         let line = input.line();
         if !hinted.broken && !input.is_telnet() && text::has_broken_character(line) {
             hinted.broken = true;
@@ -161,15 +167,17 @@ impl Guest {
     }
 
     /// Has the chat remember what it used of its pace, for when it comes again.
-    pub(super) fn remember(&self, spent: Spent) {
+    pub(super) fn remember(&self, usage: Usage) {
         let subscriber = subscriber(self.connection.peer().ip());
-        self.chat.left.borrow_mut().note(subscriber, spent, Instant::now());
+        self.chat.0.returning.borrow_mut().note(subscriber, usage, Instant::now());
     }
 
     /// Goes: from here on nothing new reaches the client but its farewell.
-    pub(super) fn leave(self, reason: Reason) {
+    pub(super) fn leave(self, reason: CloseReason) {
         if let Some(farewell) = farewell(reason) {
             self.answer(farewell.as_bytes());
+        } else if let Some(why) = self.chat.0.removals.borrow().get(&self.place) {
+            self.answer(format!("*** you were removed: {why}\r\n").as_bytes());
         }
         self.reason.set(Some(reason));
     }
@@ -181,21 +189,25 @@ impl Guest {
         let prefix = said.len();
         text::clean(line, &mut said);
         if text::is_visible(&said[prefix..]) {
-            if self.chat.config.ascii {
+            if self.chat.0.config.ascii {
                 said = text::to_ascii(&said);
             }
-            self.connection.figures().lines_in.add(1);
-            if let Some(calendar) = &self.chat.calendar {
-                calendar.borrow_mut().said(self.chat.room.next(), Timestamp::now());
+            self.connection.stats().lines_in.add(1);
+            if let Some(calendar) = &self.chat.0.calendar {
+                calendar.borrow_mut().said(self.chat.0.room.next(), Timestamp::now());
             }
-            self.chat.floor.add(said.len());
+            self.chat.0.feed.send(|| {
+                let text = said[prefix..].to_owned();
+                ChatEvent::Said { name: self.name.to_string(), text }
+            });
+            self.chat.0.floor.add(said.len());
             self.member.publish_clean(&said);
         }
     }
 
     /// Reads nothing of one that leaves half of the log unread: it would push out what others still
     /// have to read.
-    async fn catch_up(&self, input: &mut Input) -> Result<(), Reason> {
+    async fn catch_up(&self, input: &mut Reader) -> Result<(), CloseReason> {
         while self.is_far_behind() {
             if self.connection.is_full() {
                 input.pause(BACKLOG_PAUSE).await?;
@@ -208,7 +220,7 @@ impl Guest {
     }
 
     fn is_far_behind(&self) -> bool {
-        self.member.backlog() > self.chat.config.log_bytes / 2
+        self.member.unread() > self.chat.0.config.backlog_bytes / 2
     }
 
     /// One that does not even read the answers to its own requests loses them.
@@ -219,67 +231,46 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.chat.names.borrow_mut().leave(self.place);
+        let Chat(chat) = &self.chat;
+        chat.names.borrow_mut().leave(self.place);
         self.member.leave();
-        let cut_off = if panicking() { Reason::Failed } else { Reason::GoingDown };
-        let reason = self.reason.get().unwrap_or(cut_off);
-        if reason != Reason::GoingDown {
-            let here = self.chat.names.borrow().count();
-            let telling = self.chat.presence.borrow_mut().leave(here, Instant::now());
-            let why = match reason {
-                Reason::Left => String::new(),
-                reason => format!(" ({reason})"),
-            };
-            let single = || format!("{}*** {} left{why}", self.chat.stamp(), self.name);
-            announce(&self.chat, &self.connection, telling, single);
+        let removed = chat.removals.borrow_mut().remove(&self.place);
+        let dropped = if panicking() { CloseReason::Failed } else { CloseReason::GoingDown };
+        let reason = self.reason.get().unwrap_or(dropped);
+        chat.feed.send(|| ChatEvent::Left { name: self.name.to_string(), reason });
+        if reason == CloseReason::GoingDown {
+            return;
         }
+        let here = chat.names.borrow().count();
+        let telling = chat.presence.borrow_mut().leave(here, Instant::now());
+        announce(&self.chat, &self.connection, telling, || {
+            let why = match (reason, removed) {
+                (CloseReason::Left, _) => String::new(),
+                (CloseReason::Removed, Some(why)) => format!(" ({why})"),
+                (reason, _) => format!(" ({reason})"),
+            };
+            format!("{}*** {} left{why}", self.chat.stamp(), self.name)
+        });
     }
-}
-
-/// Tells the newcomer the lines that were said last. Those that the log drops before it comes to
-/// read them are told as missed.
-async fn tell_history(
-    chat: &Chat,
-    connection: &Rc<Connection>,
-    lines: &[u64],
-) -> Result<(), Reason> {
-    if lines.is_empty() {
-        return Ok(());
-    }
-    let (count, s) = (lines.len(), if lines.len() == 1 { "line" } else { "lines" });
-    connection.write_all(format!("*** the last {count} {s}:\r\n").as_bytes()).await?;
-    let (mut rest, mut dated) = (lines, false);
-    while let Some(&first) = rest.first() {
-        let calendar = chat.calendar.as_ref();
-        let (heading, end) =
-            calendar.map_or((None, u64::MAX), |it| it.borrow().heading(first, Timestamp::now()));
-        let heading = heading.or(dated.then(|| "*** today:\r\n".to_owned())).unwrap_or_default();
-        dated = !heading.is_empty();
-        connection.write_all(heading.as_bytes()).await?;
-        let (day, later) = rest.split_at(rest.partition_point(|number| *number < end));
-        writer::pump(connection.clone(), Rc::new(chat.room.read_back(day))).await?;
-        rest = later;
-    }
-    connection.write_all(b"*** now:\r\n").await
 }
 
 fn announce(
-    chat: &Rc<Chat>,
+    chat: &Chat,
     connection: &Connection,
     telling: Telling,
     single: impl FnOnce() -> String,
 ) {
     match telling {
-        Telling::Single => chat.room.publish(single()),
+        Telling::Single => chat.0.room.publish(single()),
         Telling::Counted => {}
         Telling::Begun => {
             let chat = chat.clone();
             let summary = async move {
                 Timer::after(SUMMARY).await;
-                let summary = chat.presence.borrow_mut().summary(chat.names.borrow().count());
-                summary.inspect(|line| chat.room.publish(chat.stamp() + line));
+                let summary = chat.0.presence.borrow_mut().summary(chat.0.names.borrow().count());
+                summary.inspect(|line| chat.0.room.publish(chat.stamp() + line));
             };
-            connection.try_spawn(summary);
+            connection.spawn_detached(summary);
         }
     }
 }

@@ -10,19 +10,25 @@ use unicode_script::{Script, UnicodeScript};
 use unicode_width::UnicodeWidthChar;
 
 /// Characters of a chosen name, at most. One has at most four bytes.
-pub const NAME_CHARACTERS: usize = 16;
+pub(super) const NAME_CHARACTERS: usize = 16;
 
 /// Names a newcomer reads, at most; a count stands for the others.
-pub const WELCOME_NAMES: usize = 10;
+pub(super) const WELCOME_NAMES: usize = 10;
 
-/// Who is here, in no order.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    here: Slab<Rc<str>>,
+/// Who is here, in no order, each with what else is known of it.
+#[derive(Debug)]
+pub(super) struct Names<T> {
+    here: Slab<(Rc<str>, T)>,
     arrivals: u64,
 }
 
-impl Names {
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Names { here: Slab::new(), arrivals: 0 }
+    }
+}
+
+impl<T> Names<T> {
     /// The name of one who chooses none; never given twice.
     pub(super) fn guest(&mut self) -> String {
         self.arrivals += 1;
@@ -53,15 +59,20 @@ impl Names {
         if stem.len() < wanted.len() && stem == "guest" {
             return Err("names like guest3 are given by the server");
         }
-        if self.here.iter().any(|(_, taken)| folded(taken).eq(wanted.chars())) {
+        if self.here.iter().any(|(_, (taken, _))| folded(taken).eq(wanted.chars())) {
             return Err("that name is taken");
         }
         Ok(())
     }
 
     /// Returns the place of the name, by which it leaves.
-    pub(super) fn enter(&mut self, name: Rc<str>) -> usize {
-        self.here.insert(name)
+    pub(super) fn enter(&mut self, name: Rc<str>, known: T) -> usize {
+        self.here.insert((name, known))
+    }
+
+    /// Everybody who is here, by place.
+    pub(super) fn all(&self) -> impl Iterator<Item = (usize, &(Rc<str>, T))> {
+        self.here.iter()
     }
 
     pub(super) fn leave(&mut self, place: usize) {
@@ -75,9 +86,9 @@ impl Names {
 
     /// What the newcomer at this place reads of the others who are here.
     pub(super) fn welcome(&self, place: usize) -> String {
-        let name = self.here.get(place).map_or("", |name| name);
+        let name = self.here.get(place).map_or("", |(name, _)| name);
         let others = self.here.iter().filter(|(other, _)| *other != place);
-        let shown: Vec<&str> = others.take(WELCOME_NAMES).map(|(_, name)| &**name).collect();
+        let shown: Vec<&str> = others.take(WELCOME_NAMES).map(|(_, (name, _))| &**name).collect();
         let (shown, count) = (shown.join(", "), self.here.len() - 1);
         let others = match count {
             0 => "nobody else is here yet".to_owned(),
@@ -138,10 +149,10 @@ fn folded(name: &str) -> impl Iterator<Item = char> {
 mod tests {
     use super::*;
 
-    fn with(names: &[&str]) -> Names {
-        let mut all = Names::default();
+    fn with(names: &[&str]) -> Names<()> {
+        let mut all = Names::<()>::default();
         for name in names {
-            all.enter((*name).into());
+            all.enter((*name).into(), ());
         }
         all
     }
@@ -186,7 +197,7 @@ mod tests {
             "Ðóra",
             "ნინო",
         ] {
-            assert_eq!(Names::default().check(good, false), Ok(()), "{good}");
+            assert_eq!(Names::<()>::default().check(good, false), Ok(()), "{good}");
         }
     }
 
@@ -209,7 +220,7 @@ mod tests {
             "😃",
             "ann\u{202e}",
         ] {
-            assert!(Names::default().check(bad, false).is_err(), "{}", bad.escape_unicode());
+            assert!(Names::<()>::default().check(bad, false).is_err(), "{}", bad.escape_unicode());
         }
         let names = with(&["Straße", "Σίσυφος", "Bill", "ЯНА"]);
         for taken in ["STRASSE", "σίσυφοσ", "BiIl", "b1ll", "яна"] {
@@ -223,7 +234,7 @@ mod tests {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let welcome = |n: usize| {
             let mut here = with(&names[..n]);
-            let me = here.enter("me".into());
+            let me = here.enter("me".into(), ());
             here.welcome(me)
         };
         assert_eq!(welcome(0), "*** welcome, you are me. nobody else is here yet\r\n");
@@ -237,9 +248,9 @@ mod tests {
 
     #[test]
     fn a_guest_name_is_never_given_twice() {
-        let mut names = Names::default();
+        let mut names = Names::<()>::default();
         let first = names.guest();
-        let place = names.enter(first.as_str().into());
+        let place = names.enter(first.as_str().into(), ());
         names.leave(place);
         assert_ne!(names.guest(), first);
     }

@@ -5,15 +5,15 @@ use std::time::Duration;
 use futures_lite::future::or;
 
 use super::{BROKEN_HINT, Chat, farewell};
-use crate::connection::Connection;
+use crate::client::reader::Reader;
+use crate::client::telnet::Event;
 use crate::driver::Timer;
-use crate::figures::Reason;
-use crate::input::Input;
-use crate::telnet::Event;
+use crate::server::connection::Connection;
+use crate::server::stats::CloseReason;
 use crate::text;
 
 /// Time for choosing a name; who takes longer comes in as the guest it is.
-pub const NAME_TIMEOUT: Duration = Duration::from_secs(60);
+const NAME_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Time in which more than the one line of an answer comes from a program. A person who types
 /// cannot be as fast, and does not notice the wait.
@@ -41,33 +41,28 @@ pub(super) struct Said {
 pub(super) async fn newcomer(
     chat: &Chat,
     connection: &Connection,
-    input: &mut Input,
-) -> Result<Newcomer, Reason> {
-    let given = chat.names.borrow_mut().guest();
-    if !chat.config.ask_names {
+    input: &mut Reader,
+) -> Result<Newcomer, CloseReason> {
+    let given = chat.0.names.borrow_mut().guest();
+    if !chat.0.config.ask_names {
         return Ok(Newcomer { name: given, said: None });
     }
     let late = async {
         Timer::after(NAME_TIMEOUT).await;
         Ok(Newcomer { name: given.clone(), said: None })
     };
-    match or(ask(chat, connection, input, &given), late).await {
-        Ok(newcomer) => Ok(newcomer),
-        Err(reason) => {
-            let farewell = farewell(reason).unwrap_or_default();
-            let _best_effort = connection.try_write(farewell.as_bytes());
-            Err(connection.part(reason, async { Ok(()) }).await)
-        }
-    }
+    or(ask(chat, connection, input, &given), late).await.inspect_err(|reason| {
+        let _best_effort = connection.try_write(farewell(*reason).unwrap_or_default().as_bytes());
+    })
 }
 
 /// Asks until a name will do, or the client shows that it is a program.
 async fn ask(
     chat: &Chat,
     connection: &Connection,
-    input: &mut Input,
+    input: &mut Reader,
     given: &str,
-) -> Result<Newcomer, Reason> {
+) -> Result<Newcomer, CloseReason> {
     let as_guest = |said| Newcomer { name: given.to_owned(), said };
     let question = format!("*** what name shall the others read? Enter keeps {given}\r\n");
     connection.write_all(question.as_bytes()).await?;
@@ -87,7 +82,7 @@ async fn ask(
                 if name.is_empty() {
                     return Ok(as_guest(None));
                 }
-                let checked = chat.names.borrow().check(name, chat.config.ascii);
+                let checked = chat.0.names.borrow().check(name, chat.0.config.ascii);
                 let Err(why) = checked else {
                     return Ok(Newcomer { name: name.to_owned(), said: None });
                 };
@@ -95,15 +90,15 @@ async fn ask(
             }
             Event::Reply(bytes) => connection.write_all(&bytes).await?,
             Event::AreYouThere => connection.write_all(question.as_bytes()).await?,
-            Event::Interrupt | Event::Leave => return Err(Reason::Left),
+            Event::Interrupt | Event::Leave => return Err(CloseReason::Left),
         }
     }
-    if input.unfinished().is_empty() { Err(Reason::Left) } else { Ok(as_guest(None)) }
+    if input.unfinished().is_empty() { Err(CloseReason::Left) } else { Ok(as_guest(None)) }
 }
 
 /// Whether more than a line came at once, which shows a program: `None` where it did not, and
 /// otherwise whether a whole line came, which is now the input's.
-async fn goes_on(connection: &Connection, input: &mut Input) -> Result<Option<bool>, Reason> {
+async fn goes_on(connection: &Connection, input: &mut Reader) -> Result<Option<bool>, CloseReason> {
     let mut late = Timer::after(PROGRAM);
     loop {
         let waited = async {
@@ -118,7 +113,7 @@ async fn goes_on(connection: &Connection, input: &mut Input) -> Result<Option<bo
             Some(Event::Line) => return Ok(Some(true)),
             Some(Event::Reply(bytes)) => connection.write_all(&bytes).await?,
             Some(Event::AreYouThere) => {}
-            Some(Event::Interrupt | Event::Leave) => return Err(Reason::Left),
+            Some(Event::Interrupt | Event::Leave) => return Err(CloseReason::Left),
         }
     }
 }

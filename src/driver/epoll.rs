@@ -39,7 +39,7 @@ const TIMERS: usize = 512;
 const WAKERS: usize = 2 * EVENTS + TIMERS;
 
 /// Marks the event of the eventfd; no source has it.
-const FOREIGN_WAKE: u64 = u64::MAX;
+const WAKEUP: u64 = u64::MAX;
 
 thread_local! {
     static DRIVER: OnceCell<Rc<Driver>> = const { OnceCell::new() };
@@ -51,7 +51,7 @@ thread_local! {
 /// When the system has no descriptors left for the driver (it takes two).
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let driver = Driver::current().expect("two descriptors for the driver");
-    let _driven = Driven::new(&driver);
+    let _driven = DrivenGuard::new(&driver);
     let wake = Arc::new(Wake::new(&driver));
     // It looks before every wait, so that a wake on its own thread need not be written.
     wake.looks.store(true, Ordering::SeqCst);
@@ -79,8 +79,8 @@ pub(crate) fn ensure_driven() -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other(
-        "a server runs under smol_servers::driver::block_on or HostLoop; \
-         for smol's own block_on enable the feature smol-reactor",
+        "a server runs under smol_servers::block_on or HostLoop; \
+         for smol's own block_on disable the default feature one-thread",
     ))
 }
 
@@ -112,7 +112,7 @@ impl Driver {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let foreign = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let edges = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(&epoll, &foreign, epoll::EventData::new_u64(FOREIGN_WAKE), edges)?;
+        epoll::add(&epoll, &foreign, epoll::EventData::new_u64(WAKEUP), edges)?;
         Ok(Driver {
             epoll,
             foreign: Arc::new(foreign),
@@ -170,16 +170,16 @@ fn to_milliseconds(duration: Duration) -> Timespec {
 }
 
 /// While it lives, somebody takes the driver through its turns.
-struct Driven(Rc<Driver>);
+struct DrivenGuard(Rc<Driver>);
 
-impl Driven {
-    fn new(driver: &Rc<Driver>) -> Driven {
+impl DrivenGuard {
+    fn new(driver: &Rc<Driver>) -> DrivenGuard {
         driver.driven.set(driver.driven.get() + 1);
-        Driven(driver.clone())
+        DrivenGuard(driver.clone())
     }
 }
 
-impl Drop for Driven {
+impl Drop for DrivenGuard {
     fn drop(&mut self) {
         self.0.driven.set(self.0.driven.get() - 1);
     }

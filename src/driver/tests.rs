@@ -244,7 +244,7 @@ fn urgent_data_and_a_fin_are_read_although_a_signal_fails_the_read_at_them() {
 }
 
 /// It would take all of the thread's time.
-#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[cfg(all(target_os = "linux", feature = "one-thread"))]
 #[test]
 fn a_read_that_fails_for_good_is_not_tried_for_ever() {
     for urgent in [true, false] {
@@ -396,12 +396,12 @@ fn a_socket_that_is_always_ready_starves_no_timer() {
 }
 
 /// A host may be told of edges only, as tokio tells it: the rest must not wait for the next.
-#[cfg(all(target_os = "linux", not(feature = "smol-reactor")))]
+#[cfg(all(target_os = "linux", feature = "one-thread"))]
 #[test]
 fn a_host_takes_another_turn_while_events_are_left() {
     use super::{HostLoop, Turn};
 
-    crate::limits::raise_descriptor_limit();
+    crate::server::limits::raise_descriptor_limit();
     // More than one turn takes, and nobody waits for any but the last.
     let mut others: Vec<_> = (0..600).map(|_| pair()).collect();
     let (socket, mut peer) = pair();

@@ -11,34 +11,37 @@ proptest! {
 
     #[test]
     fn every_member_reads_every_line_of_others_once_in_order_or_an_exact_count_of_those_missed(
-        limit in prop_oneof![0..40usize, 40..400usize, Just(LOG_BYTES)],
+        limit in prop_oneof![0..40usize, 40..400usize, Just(BACKLOG_BYTES)],
         steps in prop::collection::vec(any::<[u8; 4]>(), 0..120),
     ) {
         Model::run(limit, &steps);
     }
 }
 
+/// What the member reads up to now; what it missed stands in it as `missed N`.
 fn read_all(member: &Member) -> String {
     let mut read = Vec::new();
     let mut buffer = [0; 256];
-    let mut take = || {
-        member.take(&mut buffer, |bytes| {
-            read.extend_from_slice(bytes);
-            Ok(bytes.len())
-        })
-    };
-    while matches!(take(), Ok(Taken::Some { .. })) {}
-    String::from_utf8(read).expect("UTF-8")
+    loop {
+        match member.fill(&mut buffer) {
+            Fill::Bytes(filled) => {
+                read.extend_from_slice(&buffer[..filled]);
+                member.consume(filled);
+            }
+            Fill::Missed(lines) => assert!(member.tell(format!("missed {lines}\r\n"))),
+            Fill::Nothing | Fill::End => return String::from_utf8(read).expect("UTF-8"),
+        }
+    }
 }
 
 #[test]
-fn the_newest_only_room_skips_to_the_newest() {
-    let room = Room::newest_only();
+fn a_room_without_a_backlog_keeps_the_newest_line() {
+    let room = Room::new(0);
     let member = room.join();
     for n in 0..5 {
         room.publish(n.to_string());
     }
-    assert_eq!(read_all(&member), "4\r\n");
+    assert_eq!(read_all(&member), "missed 4\r\n4\r\n");
 }
 
 #[test]
@@ -48,16 +51,16 @@ fn a_member_that_has_taken_all_but_the_count_of_what_it_missed_does_not_wait() {
     room.publish("missed");
     ann.publish("her own, and the only one kept");
     assert!(ann.tell("told"));
-    let told_only = |bytes: &[u8]| Ok("told".len().min(bytes.len()));
-    assert!(matches!(ann.take(&mut [0; 256], told_only), Ok(Taken::Some { missed: 0, .. })));
-    assert_eq!(block_on(poll_once(ann.rung())), Some(()));
-    assert_eq!(read_all(&ann), "*** you missed 1 line\r\n");
-    assert_eq!(block_on(poll_once(ann.rung())), None);
+    assert_eq!(ann.fill(&mut [0; 256]), Fill::Bytes("told".len()));
+    ann.consume("told".len());
+    assert_eq!(block_on(poll_once(ann.ready())), Some(()));
+    assert_eq!(read_all(&ann), "missed 1\r\n");
+    assert_eq!(block_on(poll_once(ann.ready())), None);
 }
 
 #[test]
 fn a_slot_used_again_does_not_hide_the_lines_of_its_former_owner() {
-    let room = Room::new(LOG_BYTES);
+    let room = Room::new(BACKLOG_BYTES);
     let reader = room.join();
     let first = room.join();
     first.publish("from the first");
@@ -69,11 +72,11 @@ fn a_slot_used_again_does_not_hide_the_lines_of_its_former_owner() {
 }
 
 #[test]
-fn the_bell_rings_for_a_line_and_a_nudge_for_one_member_alone() {
-    let room = Room::new(LOG_BYTES);
+fn a_line_wakes_everybody_and_what_is_told_its_member_alone() {
+    let room = Room::new(BACKLOG_BYTES);
     let (ann, bob) = (room.join(), room.join());
     crate::driver::block_on(async {
-        let (mut ann_waits, mut bob_waits) = (pin!(ann.rung()), pin!(bob.rung()));
+        let (mut ann_waits, mut bob_waits) = (pin!(ann.ready()), pin!(bob.ready()));
         assert!(poll_once(&mut ann_waits).await.is_none());
         assert!(poll_once(&mut bob_waits).await.is_none());
         ann.tell("psst");
@@ -81,13 +84,13 @@ fn the_bell_rings_for_a_line_and_a_nudge_for_one_member_alone() {
         assert!(poll_once(&mut ann_waits).await.is_some());
         room.publish("hear, hear");
         assert!(poll_once(&mut bob_waits).await.is_some());
-        assert!(poll_once(bob.rung()).await.is_some(), "it has not taken the line yet");
+        assert!(poll_once(bob.ready()).await.is_some(), "it has not taken the line yet");
     });
 }
 
 #[test]
 fn what_a_host_publishes_is_one_line_whatever_stands_in_it() {
-    let room = Room::new(LOG_BYTES);
+    let room = Room::new(BACKLOG_BYTES);
     let (reader, host) = (room.join(), room.join());
     for text in ["news\r\n<ann> forged\r\n", "\x1b[2J\x1b]0;title\x07news\u{202e}"] {
         room.publish(text);
@@ -100,85 +103,75 @@ fn what_a_host_publishes_is_one_line_whatever_stands_in_it() {
 
 #[test]
 fn a_line_too_long_is_cut_at_a_character() {
-    let room = Room::new(LOG_BYTES);
+    let room = Room::new(BACKLOG_BYTES);
     let member = room.join();
     room.publish("é".repeat(LINE_BYTES));
     let mut buffer = vec![0; 2 * LINE_BYTES];
-    let mut len = 0;
-    let _taken = member.take(&mut buffer, |bytes| {
-        len = bytes.len();
-        Ok(len)
-    });
-    assert_eq!(len, LINE_BYTES);
-    assert!(std::str::from_utf8(&buffer[..len]).is_ok());
+    assert_eq!(member.fill(&mut buffer), Fill::Bytes(LINE_BYTES));
+    assert!(std::str::from_utf8(&buffer[..LINE_BYTES]).is_ok());
 }
 
 #[test]
 fn what_waits_for_one_member_is_bounded() {
-    let member = Room::new(LOG_BYTES).join();
+    let member = Room::new(BACKLOG_BYTES).join();
     let mut accepted = 0;
     while member.tell([b'x'; 100]) {
         accepted += 100;
     }
-    assert!(accepted > TOLD_BYTES - 100 && accepted <= TOLD_BYTES);
+    assert!(accepted > PENDING_BYTES - 100 && accepted <= PENDING_BYTES);
 }
 
 #[test]
-fn a_full_log_holds_at_most_twice_its_bound_of_memory_and_has_it_from_the_start() {
-    let room = Room::new(LOG_BYTES);
-    let allocated = room.0.borrow().log.allocated();
+fn a_full_backlog_holds_at_most_twice_its_bound_of_memory_and_has_it_from_the_start() {
+    let room = Room::new(BACKLOG_BYTES);
+    let allocated = room.0.borrow().backlog.allocated();
     for n in 0..200_000 {
         room.publish("x".repeat(n % 50));
     }
     let state = room.0.borrow();
-    assert!(state.log.allocated() <= 2 * LOG_BYTES, "{}", state.log.allocated());
-    assert_eq!(state.log.allocated(), allocated);
+    assert!(state.backlog.allocated() <= 2 * BACKLOG_BYTES, "{}", state.backlog.allocated());
+    assert_eq!(state.backlog.allocated(), allocated);
 }
 
 #[test]
-fn looking_back_gives_what_members_said_and_nothing_new() {
-    let room = Room::new(LOG_BYTES);
+fn the_history_is_what_members_said() {
+    let room = Room::new(BACKLOG_BYTES);
     let member = room.join();
     room.publish("before all");
     for n in 0..5 {
         member.publish(format!("said {n}"));
         room.publish(format!("announced {n}"));
     }
-    let lines = room.spoken(3);
-    let past = room.read_back(&lines);
-    assert_eq!((lines.len(), room.len()), (3, 1));
-    member.publish("said later");
-    assert_eq!(read_all(&past), "said 2\r\nsaid 3\r\nsaid 4\r\n");
-    assert_eq!(room.spoken(100).len(), 6);
-    assert_eq!(room.spoken(0), []);
-    assert_eq!(read_all(&room.read_back(&[])), "");
+    let mut past = Vec::new();
+    assert!(room.history(3).into_iter().all(|number| room.copy_line(number, &mut past)));
+    assert_eq!(past, b"said 2\r\nsaid 3\r\nsaid 4\r\n");
+    assert_eq!(room.history(100).len(), 5);
+    assert_eq!(room.history(0), []);
 }
 
 #[test]
-fn one_who_looks_back_too_slowly_is_told_how_much_it_missed() {
+fn a_line_of_the_history_that_is_dropped_meanwhile_is_not_copied() {
     let room = Room::new(210);
     let member = room.join();
     for n in 1..=3 {
         member.publish(format!("said {n}"));
         room.publish("announced");
     }
-    let lines = room.spoken(20);
-    let past = room.read_back(&lines);
-    let first = |bytes: &[u8]| Ok("said 1\r\n".len().min(bytes.len()));
-    assert!(matches!(past.take(&mut [0; 256], first), Ok(Taken::Some { lines: 1, missed: 0 })));
+    let lines = room.history(20);
     room.publish("x".repeat(60));
-    assert_eq!(read_all(&past), "*** you missed 1 line\r\nsaid 3\r\n");
-    let past = room.read_back(&lines[2..]);
-    room.publish("x".repeat(150));
-    assert_eq!(read_all(&past), "*** you missed 1 line\r\n");
+    let mut past = Vec::new();
+    let kept: Vec<_> = lines.iter().map(|number| room.copy_line(*number, &mut past)).collect();
+    assert_eq!(kept, [false, false, true]);
+    assert_eq!(past, b"said 3\r\n");
+    assert!(!room.copy_line(room.next(), &mut past));
 }
 
 #[test]
-fn the_backlog_is_what_the_log_holds_for_a_member() {
-    let room = Room::new(LOG_BYTES);
+fn what_is_unread_is_what_the_backlog_holds_for_a_member() {
+    let room = Room::new(BACKLOG_BYTES);
     let member = room.join();
     room.publish("12345678");
-    assert_eq!(member.backlog(), 10);
+    assert_eq!(member.unread(), 10);
     read_all(&member);
-    assert_eq!(member.backlog(), 0);
+    assert_eq!(member.unread(), 0);
 }

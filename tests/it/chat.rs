@@ -149,7 +149,7 @@ fn a_client_that_vanishes_in_mid_line_is_lost_and_its_half_line_unsaid() {
     let server = Server::start("chat", &[]);
     let (mut ann, mut bob) = pair(&server);
     ann.send("half a li");
-    eventually("read", || server.figures()["bytes_in"] == 9);
+    eventually("read", || server.stats()["bytes_in"] == 9);
     ann.reset();
     bob.expect("*** guest1 left (connection lost)");
 }
@@ -267,7 +267,7 @@ fn one_who_fell_behind_the_log_reads_exactly_how_many_lines_it_missed() {
         }
     }
     assert!(missed > 0);
-    assert_eq!(server.figures()["missed"], missed as u64);
+    assert_eq!(server.stats()["missed"], missed as u64);
     speaks(&mut speaker, &mut stalled, "back again");
 }
 
@@ -308,8 +308,8 @@ fn a_reset_and_a_join_in_the_same_moment_are_survived_200_times() {
         server.go_on();
         assert!(victim.line().starts_with("*** welcome, you are guest"));
     }
-    eventually("all gone", || server.figures()["lost"] == 200);
-    assert_eq!(server.figures()["clients"], 2);
+    eventually("all gone", || server.stats()["lost"] == 200);
+    assert_eq!(server.stats()["clients"], 2);
     victim.name = "guest202".into();
     witness.send("still there?\r\n");
     victim.expect_said("<guest1> still there?");
@@ -346,8 +346,8 @@ fn one_who_floods_the_chat_keeps_nobody_waiting_at_the_door() {
     let mut writer = flooder.socket().try_clone().expect("a socket");
     let lines = "flood\r\n".repeat(10_000);
     std::thread::spawn(move || while writer.write_all(lines.as_bytes()).is_ok() {});
-    eventually("flooded", || server.figures()["lines_in"] > 10_000);
-    while server.figures()["lines_in"] < 200_000 {
+    eventually("flooded", || server.stats()["lines_in"] > 10_000);
+    while server.stats()["lines_in"] < 200_000 {
         let came = Instant::now();
         let _guest = server.guest(&mut []);
         let took = came.elapsed();

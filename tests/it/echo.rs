@@ -56,10 +56,10 @@ fn one_who_never_reads_is_read_from_no_more_and_costs_no_memory() {
     let before = server.status("VmRSS");
     let mut client = server.client();
     let sent = client.send_until_blocked(&[0; 1 << 20]);
-    let figures = server.figures();
-    let held = figures["bytes_in"] - figures["bytes_out"];
+    let stats = server.stats();
+    let held = stats["bytes_in"] - stats["bytes_out"];
     assert!(held <= 16 * 1024, "{held} bytes are held");
-    assert!(figures["bytes_in"] - 100 * 16384 < sent as u64, "not all is read");
+    assert!(stats["bytes_in"] - 100 * 16384 < sent as u64, "not all is read");
     let grown = server.status("VmRSS").saturating_sub(before);
     assert!(grown <= 256, "{grown} KiB");
 }
@@ -103,9 +103,9 @@ fn one_at_full_speed_does_not_raise_a_round_trip_above_10_ms() {
         let mut bytes = [0; 65536];
         while reader.read(&mut bytes).is_ok_and(|n| n > 0) {}
     });
-    eventually("running", || server.figures()["bytes_out"] > 1 << 20);
+    eventually("running", || server.stats()["bytes_out"] > 1 << 20);
 
-    let before = server.figures()["bytes_out"];
+    let before = server.stats()["bytes_out"];
     let mut client = server.client();
     let (mut all, mut slow) = (0, 0);
     eventually("met by the other one", || {
@@ -116,7 +116,7 @@ fn one_at_full_speed_does_not_raise_a_round_trip_above_10_ms() {
             all += 1;
             slow += u32::from(sent.elapsed() > Duration::from_millis(10));
         }
-        server.figures()["bytes_out"] - before > 1 << 20
+        server.stats()["bytes_out"] - before > 1 << 20
     });
     assert!(slow <= all / 20, "{slow} of {all} round trips took more than 10 ms");
     firehose.socket().shutdown(Shutdown::Both).expect("connected");

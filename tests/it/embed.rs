@@ -3,35 +3,27 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::{or, zip};
-use smol_servers::chat::{self, Chat};
-use smol_servers::connection::Connection;
-use smol_servers::figures::Reason;
-use smol_servers::limits::Limits;
-use smol_servers::listener::Listener;
-use smol_servers::program::Executor;
-use smol_servers::{echo, server, shutdown};
+use smol_servers::{Chat, CloseReason, Connection, Limits, Listener, block_on, echo, run, serve};
 
-use crate::harness::{Client, Server, listen, serve_during, take_turn};
+use crate::harness::{Client, Executor, Server, Trigger, listen, serve_during, take_turn, trigger};
 
 #[test]
 fn a_host_hears_the_clients_and_speaks_to_them() {
     let executor = Executor::default();
-    let chat = Rc::new(Chat::default());
+    let chat = Chat::default();
     let host = chat.room().join();
     let answer = async move {
         while let Some(line) = host.line().await {
-            if line == b"<guest1> hello, host\r\n" {
+            if line.bytes == b"<guest1> hello, host\r\n" {
                 host.publish("<host> hello, guest");
             }
         }
     };
     executor.spawn(answer).detach();
-    let handler = move |connection| chat::handle(chat.clone(), connection);
-    serve_during(&executor, &Limits::default(), handler, |address, _trigger| {
+    serve_during(&executor, chat, |address, _trigger| {
         let mut guest = Client::connect(address);
         guest.line();
         guest.send("hello, host\r\n");
@@ -42,7 +34,7 @@ fn a_host_hears_the_clients_and_speaks_to_them() {
 #[test]
 fn a_line_published_in_the_room_reaches_every_client() {
     let executor = Executor::default();
-    let chat = Rc::new(Chat::default());
+    let chat = Chat::default();
     let (ask, asked) = async_channel::bounded(1);
     let room = chat.room().clone();
     let announce = async move {
@@ -51,8 +43,7 @@ fn a_line_published_in_the_room_reaches_every_client() {
         }
     };
     executor.spawn(announce).detach();
-    let handler = move |connection| chat::handle(chat.clone(), connection);
-    serve_during(&executor, &Limits::default(), handler, move |address, _trigger| {
+    serve_during(&executor, chat, move |address, _trigger| {
         let mut ann = Client::connect(address);
         ann.line();
         let mut bob = Client::connect(address);
@@ -67,20 +58,19 @@ fn a_line_published_in_the_room_reaches_every_client() {
 #[test]
 fn whatever_a_host_publishes_is_one_line_to_its_clients() {
     let executor = Executor::default();
-    let chat = Rc::new(Chat::default());
+    let chat = Chat::default();
     let host = chat.room().join();
     let room = chat.room().clone();
     let answer = async move {
         while let Some(line) = host.line().await {
-            if line == b"<guest1> any news?\r\n" {
+            if line.bytes == b"<guest1> any news?\r\n" {
                 room.publish("*** news\r\n<guest7> forged\r\n");
                 host.publish("<host> \x1b[2J\nforged");
             }
         }
     };
     executor.spawn(answer).detach();
-    let handler = move |connection| chat::handle(chat.clone(), connection);
-    serve_during(&executor, &Limits::default(), handler, |address, _trigger| {
+    serve_during(&executor, chat, |address, _trigger| {
         let mut guest = Client::connect(address);
         guest.line();
         guest.send("any news?\r\n");
@@ -95,22 +85,20 @@ fn whatever_a_host_publishes_is_one_line_to_its_clients() {
 fn host() {
     let Ok(files) = std::env::var("HOST_OPENS") else { return };
     let executor = Executor::default();
-    let limits = Limits::default();
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener = Listener::bind(&[loopback], &limits).expect("a free port");
+    let listener = Listener::bind(&[loopback], Limits::default()).expect("a free port");
     // As the log of the programs has it, which the harness reads.
     eprintln!("{:.3} host: listening on {}", jiff::Timestamp::now(), listener.addresses()[0]);
-    let (_trigger, stop) = shutdown::channel();
-    let chat = Rc::new(Chat::default());
-    let handler = move |client| chat::handle(chat.clone(), client);
+    let (_trigger, stop) = trigger();
+    let chat = Chat::default();
     let own = async move {
         let files = 0..files.parse().expect("a number");
         let _open: Vec<_> = files.map(|_| File::open("/dev/null").expect("a descriptor")).collect();
         std::future::pending::<()>().await
     };
     executor.spawn(own).detach();
-    let serving = server::serve(&executor, listener, &limits, stop, handler);
-    smol_servers::driver::block_on(executor.run(serving)).expect("it serves");
+    let serving = serve(&executor, listener, stop.recv(), chat);
+    block_on(run(&executor, serving)).expect("it serves");
 }
 
 /// What each of 160 who come at once reads first from a host that starts under `limit`.
@@ -181,12 +169,11 @@ fn a_trigger_pulled_before_serve_ends_it_at_once() {
     take_turn();
     let started = Instant::now();
     let executor = Executor::default();
-    let (trigger, stop) = shutdown::channel();
+    let (trigger, stop) = trigger();
     trigger.pull();
-    let (listener, _) = listen(&Limits::default());
-    let limits = Limits::default();
-    let served = server::serve(&executor, listener, &limits, stop, echo::handle);
-    smol_servers::driver::block_on(executor.run(served)).expect("it serves");
+    let (listener, _) = listen();
+    let served = serve(&executor, listener, stop.recv(), echo);
+    block_on(run(&executor, served)).expect("it serves");
     assert!(started.elapsed() < Duration::from_secs(1));
 }
 
@@ -194,9 +181,9 @@ fn a_trigger_pulled_before_serve_ends_it_at_once() {
 fn dropping_serve_closes_its_connections_and_is_no_defect_of_theirs() {
     take_turn();
     let executor = Executor::default();
-    let (_trigger, stop) = shutdown::channel();
-    let (listener, address) = listen(&Limits::default());
-    let figures = listener.figures();
+    let (_trigger, stop) = trigger();
+    let (listener, address) = listen();
+    let stats = listener.stats();
     let (tell, told) = async_channel::bounded(1);
     let client = std::thread::spawn(move || {
         let mut client = Client::connect(address);
@@ -205,8 +192,7 @@ fn dropping_serve_closes_its_connections_and_is_no_defect_of_theirs() {
         tell.try_send("greeted").expect("the host listens");
         client.expect_eof();
     });
-    let limits = Limits::default();
-    let served = server::serve(&executor, listener, &limits, stop, echo::handle);
+    let served = serve(&executor, listener, stop.recv(), echo);
     let host = async {
         let greeted = async {
             told.recv().await.expect("the client is greeted");
@@ -215,16 +201,15 @@ fn dropping_serve_closes_its_connections_and_is_no_defect_of_theirs() {
         or(served, greeted).await.expect("it serves");
         told.recv().await.expect_err("the client has nothing more to tell");
     };
-    smol_servers::driver::block_on(executor.run(host));
+    block_on(run(&executor, host));
     client.join().expect("its connection is closed");
-    assert_eq!(figures.ended(Reason::Failed).get(), 0);
-    assert_eq!(figures.ended(Reason::GoingDown).get(), 1);
+    assert_eq!(stats.closed(CloseReason::Failed).get(), 0);
+    assert_eq!(stats.closed(CloseReason::GoingDown).get(), 1);
 }
 
 #[test]
 fn a_listener_counts_what_comes_through_it() {
-    let limits = Limits::default();
-    let figures = serve_during(&Executor::default(), &limits, echo::handle, |address, _trigger| {
+    let stats = serve_during(&Executor::default(), echo, |address, _trigger| {
         for said in ["hello", "hi"] {
             let mut client = Client::connect(address);
             client.send(said);
@@ -233,21 +218,21 @@ fn a_listener_counts_what_comes_through_it() {
             client.expect_eof();
         }
     });
-    assert_eq!(figures.clients.get(), 0);
-    assert_eq!(figures.accepted.get(), 2);
-    assert_eq!(figures.bytes_in.get(), 7);
-    assert_eq!(figures.bytes_out.get(), 7);
-    assert_eq!(figures.ended(Reason::Left).get(), 2);
+    assert_eq!(stats.clients.get(), 0);
+    assert_eq!(stats.accepted.get(), 2);
+    assert_eq!(stats.bytes_in.get(), 7);
+    assert_eq!(stats.bytes_out.get(), 7);
+    assert_eq!(stats.closed(CloseReason::Left).get(), 2);
 }
 
 #[test]
 fn one_executor_runs_two_servers() {
     take_turn();
     let executor = Executor::default();
-    let (trigger, stop) = shutdown::channel();
-    let (first, echo_address) = listen(&Limits::default());
-    let (second, chat_address) = listen(&Limits::default());
-    let figures = first.figures();
+    let (trigger, stop) = trigger();
+    let (first, echo_address) = listen();
+    let (second, chat_address) = listen();
+    let stats = first.stats();
     let clients = std::thread::spawn(move || {
         let _until_the_end = trigger;
         let mut guest = Client::connect(chat_address);
@@ -256,30 +241,24 @@ fn one_executor_runs_two_servers() {
         client.send("echo");
         client.expect_bytes(b"echo");
     });
-    let limits = Limits::default();
-    let chat = Rc::new(Chat::default());
-    let talk = move |connection| chat::handle(chat.clone(), connection);
-    let echo = server::serve(&executor, first, &limits, stop.clone(), echo::handle);
-    let chat = server::serve(&executor, second, &limits, stop, talk);
-    let (echo, chat) = smol_servers::driver::block_on(executor.run(zip(echo, chat)));
+    let echo = serve(&executor, first, stop.recv(), echo);
+    let chat = serve(&executor, second, stop.recv(), Chat::default());
+    let (echo, chat) = block_on(run(&executor, zip(echo, chat)));
     echo.and(chat).expect("they serve");
     clients.join().expect("both answer");
-    assert_eq!(figures.accepted.get(), 1, "each counts its own");
+    assert_eq!(stats.accepted.get(), 1, "each counts its own");
 }
 
 #[test]
 fn a_panic_ends_its_own_connection_only() {
     let executor = Executor::default();
-    let handler = async |connection: Rc<Connection>| {
-        let panics = async {
-            let chunk = connection.read().await?;
-            assert!(&chunk[..] != b"panic!", "as the client asks");
-            connection.write_all(b"no panic\r\n").await?;
-            Ok(connection.ended().await)
-        };
-        panics.await.unwrap_or_else(|reason| reason)
+    let handler = async |connection: Connection| {
+        let bytes = connection.read().await?;
+        assert!(&bytes[..] != b"panic!", "as the client asks");
+        connection.write_all(b"no panic\r\n").await?;
+        Err(connection.closing().await)
     };
-    let figures = serve_during(&executor, &Limits::default(), handler, |address, _trigger| {
+    let stats = serve_during(&executor, handler, |address, _trigger| {
         let mut before = Client::connect(address);
         let mut panicking = Client::connect(address);
         panicking.send("panic!");
@@ -290,18 +269,18 @@ fn a_panic_ends_its_own_connection_only() {
             client.expect("no panic");
         }
     });
-    assert_eq!(figures.ended(Reason::Failed).get(), 1);
+    assert_eq!(stats.closed(CloseReason::Failed).get(), 1);
 }
 
 #[test]
 fn a_guest_whose_task_panics_leaves_the_room_and_the_others_read_so() {
     let executor = Executor::default();
-    let chat = Rc::new(Chat::default());
+    let chat = Chat::default();
     let host = chat.room().join();
     let (panic, told_to_panic) = async_channel::bounded(1);
     let ask = async move {
         while let Some(line) = host.line().await {
-            if line == b"<guest2> panic!\r\n" {
+            if line.bytes == b"<guest2> panic!\r\n" {
                 panic.try_send(()).expect("guest1 is here");
             }
         }
@@ -309,16 +288,16 @@ fn a_guest_whose_task_panics_leaves_the_room_and_the_others_read_so() {
     executor.spawn(ask).detach();
     let first = std::cell::Cell::new(true);
     let handler = move |connection| {
-        let (chat, panic) = (chat.clone(), told_to_panic.clone());
+        let panic = told_to_panic.clone();
         let panics = first.replace(false);
-        or(chat::handle(chat, connection), async move {
+        or(chat.handle(connection), async move {
             if panics && panic.recv().await.is_ok() {
                 panic!("as guest2 asks");
             }
             std::future::pending().await
         })
     };
-    serve_during(&executor, &Limits::default(), handler, |address, _trigger| {
+    serve_during(&executor, handler, |address, _trigger| {
         let mut panicking = Client::connect(address);
         panicking.line();
         let mut other = Client::connect(address);
@@ -331,51 +310,48 @@ fn a_guest_whose_task_panics_leaves_the_room_and_the_others_read_so() {
 }
 
 /// Serves a chat during `session`.
-fn chat_during(session: impl FnOnce(SocketAddr, shutdown::Trigger) + Send + 'static) {
-    let chat = Rc::new(Chat::default());
-    let handler = move |connection| chat::handle(chat.clone(), connection);
-    serve_during(&Executor::default(), &Limits::default(), handler, session);
+fn chat_during(session: impl FnOnce(SocketAddr, Trigger) + Send + 'static) {
+    let chat = Chat::default();
+    serve_during(&Executor::default(), chat, session);
 }
 
 #[test]
 fn a_host_may_drop_a_crowded_chat_and_its_executor() {
     let executor = Executor::default();
-    let (listener, address) = listen(&Limits::default());
-    let (_trigger, stop) = shutdown::channel();
-    let chat = Rc::new(Chat::default());
+    let (listener, address) = listen();
+    let (_trigger, stop) = trigger();
+    let chat = Chat::default();
     let room = chat.room().clone();
-    let limits = Limits::default();
-    let handler = move |client| chat::handle(chat.clone(), client);
     let crowd: Vec<_> =
         std::thread::spawn(move || (0..80).map(|_| Client::connect(address)).collect::<Vec<_>>())
             .join()
             .expect("the kernel accepts");
     let everybody = async {
         while room.len() < crowd.len() {
-            smol_servers::driver::Timer::after(Duration::from_millis(1)).await;
+            smol_servers::Timer::after(Duration::from_millis(1)).await;
         }
         Ok(())
     };
-    let serving = server::serve(&executor, listener, &limits, stop, handler);
-    smol_servers::driver::block_on(executor.run(or(serving, everybody))).expect("it serves");
+    let serving = serve(&executor, listener, stop.recv(), chat);
+    block_on(run(&executor, or(serving, everybody))).expect("it serves");
     drop(executor);
     assert!(room.is_empty());
 }
 
-#[cfg(not(feature = "smol-reactor"))]
+#[cfg(feature = "one-thread")]
 #[test]
 fn a_host_drives_a_server_from_another_reactor() {
     use std::os::fd::{AsFd, AsRawFd};
 
-    use smol_servers::driver::{HostLoop, Turn};
+    use smol_servers::{HostLoop, Turn};
 
     /// What tokio's `AsyncFd` takes.
     fn fits<T: AsRawFd>(io: &T) -> i32 {
         io.as_raw_fd()
     }
 
-    let (listener, address) = listen(&Limits::default());
-    let (trigger, stop) = shutdown::channel();
+    let (listener, address) = listen();
+    let (trigger, stop) = trigger();
     let session = std::thread::spawn(move || {
         let mut client = Client::connect(address);
         client.send("there and back\r\n");
@@ -385,10 +361,7 @@ fn a_host_drives_a_server_from_another_reactor() {
     });
     let executor = Executor::default();
     let tasks = executor.clone();
-    let serving = async move {
-        let limits = Limits::default();
-        tasks.run(server::serve(&tasks, listener, &limits, stop, echo::handle)).await
-    };
+    let serving = async move { tasks.run(serve(&tasks, listener, stop.recv(), echo)).await };
     let mut servers = HostLoop::new(serving).expect("descriptors");
     assert_eq!(fits(&servers), servers.as_fd().as_raw_fd());
     let descriptor = servers.as_fd().try_clone_to_owned().expect("a descriptor");
@@ -412,15 +385,15 @@ fn a_host_drives_a_server_from_another_reactor() {
     session.join().expect("the client was served");
 }
 
-#[cfg(not(feature = "smol-reactor"))]
+#[cfg(feature = "one-thread")]
 #[test]
 fn what_a_host_says_between_two_turns_makes_the_descriptor_readable() {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use smol_servers::driver::{HostLoop, Turn};
+    use smol_servers::{HostLoop, Turn};
 
-    let (listener, address) = listen(&Limits::default());
-    let (trigger, stop) = shutdown::channel();
-    let chat = Rc::new(Chat::default());
+    let (listener, address) = listen();
+    let (trigger, stop) = trigger();
+    let chat = Chat::default();
     let room = chat.room().clone();
     let session = std::thread::spawn(move || {
         let mut client = Client::connect(address);
@@ -430,12 +403,9 @@ fn what_a_host_says_between_two_turns_makes_the_descriptor_readable() {
     });
     let executor = Executor::default();
     let tasks = executor.clone();
-    let handler = move |connection| chat::handle(chat.clone(), connection);
-    let mut servers = HostLoop::new(async move {
-        let limits = Limits::default();
-        tasks.run(server::serve(&tasks, listener, &limits, stop, handler)).await
-    })
-    .expect("descriptors");
+    let mut servers =
+        HostLoop::new(async move { tasks.run(serve(&tasks, listener, stop.recv(), chat)).await })
+            .expect("descriptors");
     let is_readable = |servers: &HostLoop<_>, seconds| {
         let timeout = Timespec { tv_sec: seconds, tv_nsec: 0 };
         poll(&mut [PollFd::new(servers, PollFlags::IN)], Some(&timeout)).expect("poll") > 0
@@ -453,14 +423,13 @@ fn what_a_host_says_between_two_turns_makes_the_descriptor_readable() {
     session.join().expect("the client heard both");
 }
 
-#[cfg(not(feature = "smol-reactor"))]
+#[cfg(feature = "one-thread")]
 #[test]
 fn a_server_that_nobody_would_drive_says_so() {
-    let (listener, _) = listen(&Limits::default());
-    let (_trigger, stop) = shutdown::channel();
+    let (listener, _) = listen();
+    let (_trigger, stop) = trigger();
     let executor = Executor::default();
-    let limits = Limits::default();
-    let serving = server::serve(&executor, listener, &limits, stop, echo::handle);
+    let serving = serve(&executor, listener, stop.recv(), echo);
     let error = smol::block_on(executor.run(serving)).expect_err("smol drives its own reactor");
-    assert!(error.to_string().contains("driver::block_on"), "{error}");
+    assert!(error.to_string().contains("smol_servers::block_on"), "{error}");
 }

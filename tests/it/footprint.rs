@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::harness::{Server, eventually};
 
 /// smol's reactor keeps a helper thread; our own driver none.
-const SMOL_REACTOR: bool = cfg!(feature = "smol-reactor");
+const SMOL_REACTOR: bool = cfg!(not(feature = "one-thread"));
 
 #[test]
 fn a_server_is_one_thread() {
@@ -20,7 +20,7 @@ fn a_server_is_one_thread() {
             client.line();
         }
         server.signal(Signal::USR1);
-        server.logged("figures");
+        server.logged("stats");
         // A new thread bears its parent's name until it has given itself its own.
         let threads = if SMOL_REACTOR { vec!["async-io", name] } else { vec![name] };
         eventually("as many threads", || server.threads() == threads);
@@ -28,7 +28,7 @@ fn a_server_is_one_thread() {
 }
 
 /// As with RLIMIT_NPROC or TasksMax in a small host; root is above such limits.
-#[cfg(not(feature = "smol-reactor"))]
+#[cfg(feature = "one-thread")]
 #[test]
 fn a_server_runs_where_no_thread_may_be_started() {
     use std::os::unix::process::CommandExt;
@@ -71,7 +71,7 @@ fn one_over_its_pace_holds_four_kibibytes_of_its_input_at_most() {
     for client in &mut hasty {
         client.send("much at once\r\n".repeat(1100));
     }
-    eventually("read from all", || server.figures()["bytes_in"] >= CLIENTS * 4096);
+    eventually("read from all", || server.stats()["bytes_in"] >= CLIENTS * 4096);
     let grown = server.status("VmRSS") - before;
     assert!(grown < 7 * CLIENTS, "{grown} KiB for {CLIENTS} clients");
 }

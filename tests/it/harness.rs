@@ -9,19 +9,15 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{InputModes, OptionalActions, tcgetattr, tcsetattr};
 use std::cell::RefCell;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use smol_servers::connection::Connection;
-use smol_servers::figures::{Figures, Reason};
-use smol_servers::limits::Limits;
-use smol_servers::listener::Listener;
-use smol_servers::program::Executor;
-use smol_servers::shutdown::{self, Trigger};
+use async_channel::{Receiver, Sender};
+use smol::LocalExecutor;
+use smol_servers::{Handler, Limits, Listener, Stats, block_on, run, serve};
 
 pub(crate) use client::{Client, speaks};
 pub(crate) use server::{Server, binary, in_shell, numbers, stat};
@@ -78,35 +74,47 @@ fn sockets(server: SocketAddr) -> Vec<Socket> {
     sockets.collect()
 }
 
+pub(crate) type Executor = Rc<LocalExecutor<'static>>;
+
+/// Ends a server when pulled or dropped.
+pub(crate) struct Trigger(Sender<()>);
+
+impl Trigger {
+    pub(crate) fn pull(&self) {
+        self.0.close();
+    }
+}
+
+/// A trigger, and what tells a server that it was pulled.
+pub(crate) fn trigger() -> (Trigger, Receiver<()>) {
+    let (sender, receiver) = async_channel::bounded(1);
+    (Trigger(sender), receiver)
+}
+
 /// Serves in this process while `session` runs in a thread of its own, which stands for the
 /// clients' side; dropping the trigger it is given, by its end at the latest, ends the server.
-pub(crate) fn serve_during<H, F>(
+pub(crate) fn serve_during(
     executor: &Executor,
-    limits: &Limits,
-    handler: H,
+    handler: impl Handler,
     session: impl FnOnce(SocketAddr, Trigger) + Send + 'static,
-) -> Rc<Figures>
-where
-    H: Fn(Rc<Connection>) -> F + 'static,
-    F: Future<Output = Reason> + 'static,
-{
+) -> Rc<Stats> {
     take_turn();
-    let (listener, address) = listen(limits);
-    let figures = listener.figures();
-    let (trigger, stop) = shutdown::channel();
+    let (listener, address) = listen();
+    let stats = listener.stats();
+    let (trigger, stop) = trigger();
     let session = std::thread::spawn(move || session(address, trigger));
-    let served = smol_servers::server::serve(executor, listener, limits, stop, handler);
-    smol_servers::driver::block_on(executor.run(served)).expect("it serves");
+    let served = serve(executor, listener, stop.recv(), handler);
+    block_on(run(executor, served)).expect("it serves");
     if let Err(panic) = session.join() {
         std::panic::resume_unwind(panic);
     }
-    figures
+    stats
 }
 
 /// A listener on a loopback port of its own.
-pub(crate) fn listen(limits: &Limits) -> (Listener, SocketAddr) {
+pub(crate) fn listen() -> (Listener, SocketAddr) {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener = Listener::bind(&[loopback], limits).expect("a free port");
+    let listener = Listener::bind(&[loopback], Limits::default()).expect("a free port");
     let address = listener.addresses()[0];
     (listener, address)
 }

@@ -2,15 +2,12 @@
 
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use smol_servers::chat::{self, Chat, Config};
-use smol_servers::limits::Limits;
-use smol_servers::program::Executor;
+use smol_servers::{Chat, ChatConfig};
 
 use crate::cli::{one_line, run};
-use crate::harness::{Client, Server, serve_during};
+use crate::harness::{Client, Executor, Server, serve_during};
 
 #[test]
 fn what_is_no_regular_file_is_refused_at_once() {
@@ -56,9 +53,8 @@ fn text_arrives_without_its_byte_order_mark_and_with_spaces_for_tabs() {
 #[test]
 fn a_host_cannot_send_escape_sequences_in_it_either() {
     let motd = Some("\u{1b}[2Jbe\nkind\u{9b}31m".to_owned());
-    let chat = Rc::new(Chat::new(Config { motd, ..Config::default() }));
-    let handler = move |connection| chat::handle(chat.clone(), connection);
-    serve_during(&Executor::default(), &Limits::default(), handler, |address, _trigger| {
+    let chat = Chat::new(ChatConfig { motd, ..ChatConfig::default() });
+    serve_during(&Executor::default(), chat, |address, _trigger| {
         let mut ann = Client::connect(address);
         ann.expect("*** welcome, you are guest1. nobody else is here yet");
         ann.expect("[2Jbe");

@@ -88,7 +88,7 @@ fn a_crowd_that_speaks_within_its_pace_keeps_no_other_waiting() {
     for talker in &crowd {
         talk_on(talker, swelling_lines(100));
     }
-    let spoken = |least: u64| eventually("spoken", || server.figures()["lines_in"] > least);
+    let spoken = |least: u64| eventually("spoken", || server.stats()["lines_in"] > least);
     spoken(14 * 1050);
     let (mut ann, mut bob) = (server.guest(&mut []), server.client());
     bob.line();

@@ -65,7 +65,7 @@ fn what_was_said_before_the_signal_is_read_before_the_goodbye() {
     let mut speaker = server.guest(&mut []);
     let mut slow = server.guest(&mut [&mut speaker]);
     speaker.send("line\r\n".repeat(500));
-    eventually("read", || server.figures()["lines_in"] == 500);
+    eventually("read", || server.stats()["lines_in"] == 500);
     server.signal(Signal::TERM);
     speaker.skip_to(GOODBYE);
     for _ in 0..500 {
@@ -114,7 +114,7 @@ fn under_nohup_closing_the_terminal_ends_nothing() {
     let mut bob = server.guest(&mut [&mut ann]);
     server.signal(Signal::HUP);
     speaks(&mut ann, &mut bob, "still here");
-    server.figures();
+    server.stats();
     server.signal(Signal::TERM);
     ann.expect(GOODBYE);
     drop((ann, bob));
@@ -165,7 +165,7 @@ fn with_a_stalled_client() -> (Server, Client) {
 }
 
 #[test]
-fn sigusr1_prints_one_line_of_right_figures() {
+fn sigusr1_prints_one_line_of_right_stats() {
     let server = Server::start("chat", &["--max-clients", "2"]);
     let mut ann = server.client();
     let mut read = ann.line().len() + 2;
@@ -179,16 +179,16 @@ fn sigusr1_prints_one_line_of_right_figures() {
     bob.expect_eof();
     drop(bob);
     read += ann.line().len() + 2;
-    eventually("gone", || server.figures()["clients"] == 1);
+    eventually("gone", || server.stats()["clients"] == 1);
 
     server.signal(Signal::USR1);
-    let line = server.logged("figures");
-    let (figures, uptime) = line.split_once(" uptime_seconds=").expect("uptime");
+    let line = server.logged("stats");
+    let (stats, uptime) = line.split_once(" uptime_seconds=").expect("uptime");
     assert_eq!(
-        figures,
+        stats,
         format!(
-            "chat: figures clients=1 accepted=2 lines_in=1 lines_out=3 bytes_in=7 \
-             bytes_out={read} missed=0 refused=1 left=1 lost=0 stalled=0 going_down=0 strangers=0 failed=0"
+            "chat: stats clients=1 accepted=2 lines_in=1 lines_out=3 bytes_in=7 \
+             bytes_out={read} missed=0 refused=1 left=1 lost=0 stalled=0 going_down=0 wrong_protocol=0 failed=0"
         )
     );
     assert!(uptime.parse::<u64>().expect("seconds") < 60);

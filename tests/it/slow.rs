@@ -80,7 +80,7 @@ fn one_who_says_goodbye_and_takes_nothing_loses_its_place_after_dead() {
     client.send([b'x'; 30_000]);
     client.half_close();
     server.logged("closed");
-    eventually("cut", || server.figures()["clients"] == 0);
+    eventually("cut", || server.stats()["clients"] == 0);
     client.expect_reset();
 }
 
@@ -92,7 +92,7 @@ fn one_who_takes_nothing_of_what_the_kernel_holds_for_it_is_cut_after_dead() {
     let closed = server.logged("closed");
     assert!(closed.contains("reason=stalled"), "{closed}");
     assert!(closed.contains("bytes_out=30000"), "{closed}");
-    eventually("cut", || server.figures()["clients"] == 0);
+    eventually("cut", || server.stats()["clients"] == 0);
     client.expect_reset();
 }
 
@@ -103,7 +103,7 @@ fn one_who_leaves_has_its_time_to_read_although_the_server_is_stopped_meanwhile(
     leaver.line();
     let mut speaker = server.guest(&mut [&mut leaver]);
     speaker.send(format!("{}\r\n", "x".repeat(600)).repeat(300));
-    eventually("said", || server.figures()["lines_in"] == 300);
+    eventually("said", || server.stats()["lines_in"] == 300);
     leaver.half_close();
     assert!(speaker.line().starts_with("*** guest1 left"));
     server.hold();

@@ -157,15 +157,15 @@ fn a_full_stderr_stops_nothing_and_the_lines_lost_are_counted() {
         let mut lines = drain(&reader);
         server.hear(reader);
         server.signal(Signal::USR1);
-        lines.extend(server.log_up_to("figures"));
+        lines.extend(server.log_up_to("stats"));
         let lost = lines.iter().filter_map(|line| numbers(line).remove("log_lines_lost"));
         let lost: u64 = lost.sum();
         assert!(lost > 0, "{kind} was never full");
-        let figures = numbers(lines.last().expect("the figures"));
-        let ended = figures["left"] + figures["lost"];
+        let stats = numbers(lines.last().expect("the stats"));
+        let ended = stats["left"] + stats["lost"];
         let listening = 2;
         let logged = lines.len() as u64 - 1;
-        assert_eq!(logged + lost, listening + figures["accepted"] + ended, "{kind}");
+        assert_eq!(logged + lost, listening + stats["accepted"] + ended, "{kind}");
     }
 }
 
@@ -175,7 +175,7 @@ fn a_quiet_server_logs_only_what_it_is_asked_for() {
     server.hear(reader);
     drop(server.guest(&mut []));
     server.signal(Signal::USR1);
-    assert_eq!(server.log_up_to("figures").len(), 1);
+    assert_eq!(server.log_up_to("stats").len(), 1);
     server.signal(Signal::TERM);
     server.exit();
     assert_eq!(server.log_to_its_end(), [""; 0]);
@@ -253,10 +253,10 @@ fn one_line_tells_of_an_ended_connection() {
 }
 
 #[test]
-fn the_readme_explains_every_figure() {
+fn the_readme_explains_every_counter() {
     let readme = include_str!("../../README.md");
     let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
-    for figure in Server::start("chat", &[]).figures().keys() {
+    for figure in Server::start("chat", &[]).stats().keys() {
         let explained = rows.iter().any(|row| row.contains(&format!("`{figure}`")));
         assert!(explained, "{figure}");
     }

@@ -73,7 +73,7 @@ fn a_command_cut_at_every_byte_is_still_one() {
     let bytes = b"he\xff\xfd\x06l\xff\xfa\x18\xff\xff\xff\xf0lo\r\n";
     for (before, byte) in (0..).zip(bytes) {
         ann.send([*byte]);
-        eventually("read", || server.figures()["bytes_in"] == before + 1);
+        eventually("read", || server.stats()["bytes_in"] == before + 1);
     }
     ann.expect_bytes(b"\xff\xfd\x00\xff\xfb\x00\xff\xfc\x00\xff\xfb\x06");
     bob.expect("<guest1> hello");
@@ -118,7 +118,7 @@ fn a_suboption_that_never_ends_holds_no_memory() {
     let before = server.status("VmRSS");
     ann.send(b"\xff\xfa");
     ann.send("x".repeat(4 << 20));
-    eventually("read", || server.figures()["bytes_in"] == (4 << 20) + 2);
+    eventually("read", || server.stats()["bytes_in"] == (4 << 20) + 2);
     let grown = server.status("VmRSS").saturating_sub(before);
     assert!(grown < 256, "{grown} KiB");
 }

@@ -2,16 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use smol_servers::limits::Limits;
-use smol_servers::program::Executor;
-use smol_servers::time::{self, Clock};
+use smol_servers::Clock;
 
-use crate::harness::{Client, Server, binary, eventually, serve_during};
+use crate::harness::{Client, Executor, Server, binary, eventually, serve_during};
 
 /// Lines of nearly the most there may be, so that what the kernel holds for a client is a few.
 const LONG: usize = 3900;
@@ -155,12 +152,7 @@ fn one_who_was_stuck_and_reads_on_skips_to_the_current_time() {
     let tick = Duration::from_millis(20);
     let format = format!("%s.%3f {}", "x".repeat(LONG));
     let clock = Clock::new(TimeZone::UTC, Some(&format), tick).expect("a format");
-    let clock = Rc::new(clock);
-    let executor = Executor::default();
-    let ticker = clock.clone();
-    executor.spawn(async move { ticker.run().await }).detach();
-    let handler = move |connection| time::handle(clock.clone(), connection);
-    serve_during(&executor, &Limits::default(), handler, move |address, _trigger| {
+    serve_during(&Executor::default(), clock, move |address, _trigger| {
         let mut witness = Client::connect(address);
         let mut stuck = Client::connect_small(address);
         let mut unsent = 0;
@@ -197,7 +189,7 @@ fn one_who_vanishes_after_its_fin_is_noticed() {
     let server = Server::start("time", &[]);
     let client = server.client();
     client.half_close();
-    eventually("said goodbye", || server.figures()["bytes_out"] > 0);
+    eventually("said goodbye", || server.stats()["bytes_out"] > 0);
     client.reset();
     assert!(server.logged("closed").contains("reason=\"connection lost\""));
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Driven, Driver, Wake};
+use super::{DrivenGuard, Driver, Wake};
 
 /// A future that a host takes forward, turn by turn, when its descriptor is readable or the
 /// time it asked for is over.
@@ -23,7 +23,7 @@ pub struct HostLoop<F> {
     future: Pin<Box<F>>,
     wake: Arc<Wake>,
     waker: Waker,
-    driven: Driven,
+    driven: DrivenGuard,
 }
 
 /// What a turn came to.
@@ -44,7 +44,7 @@ impl<F: Future> HostLoop<F> {
         let driver = Driver::current()?;
         let wake = Arc::new(Wake::new(&driver));
         let waker = Waker::from(wake.clone());
-        let driven = Driven::new(&driver);
+        let driven = DrivenGuard::new(&driver);
         Ok(HostLoop { future: Box::pin(future), wake, waker, driven })
     }
 

@@ -10,8 +10,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustix::process::{Pid, Signal, kill_process};
-use smol_servers::limits::raise_descriptor_limit;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use super::{Client, PATIENCE, eventually, sockets, take_turn};
 
@@ -120,9 +119,9 @@ impl Server {
 
     /// What it answers to SIGUSR1.
     #[track_caller]
-    pub(crate) fn figures(&self) -> BTreeMap<String, u64> {
+    pub(crate) fn stats(&self) -> BTreeMap<String, u64> {
         self.signal(Signal::USR1);
-        numbers(&self.logged("figures "))
+        numbers(&self.logged("stats "))
     }
 
     /// Clients that leave output of the server unread.
@@ -229,7 +228,8 @@ pub(crate) fn binary(name: &str) -> &'static str {
 fn spawn(command: &mut Command, listen: &str) -> Child {
     take_turn();
     // A crowd of clients needs as many descriptors here as the server has.
-    raise_descriptor_limit();
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("as allowed");
     let command = command.args(["--listen", listen]).stdin(Stdio::null()).stdout(Stdio::null());
     command.spawn().expect("the server starts")
 }

@@ -1,0 +1,61 @@
+//! What was said before a newcomer came, told to it.
+
+use jiff::Timestamp;
+
+use super::Chat;
+use crate::client::writer::missed_notice;
+use crate::server::connection::Connection;
+use crate::server::stats::CloseReason;
+
+/// Bytes of the past that are copied for one newcomer at a time, beside the line that exceeds it.
+const PART_BYTES: usize = 4 * 1024;
+
+/// Tells the newcomer these lines, under a heading for each former day. Of those that the backlog
+/// drops before they are copied it is told how many it missed.
+///
+/// # Errors
+/// Why the connection can be written to no longer.
+pub(super) async fn tell(
+    chat: &Chat,
+    connection: &Connection,
+    lines: &[u64],
+) -> Result<(), CloseReason> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let s = if lines.len() == 1 { "" } else { "s" };
+    let mut part = format!("*** the last {} line{s}:\r\n", lines.len()).into_bytes();
+    let (mut day_end, mut dated, mut missed) = (0, false, 0);
+    for &number in lines {
+        let mut line = Vec::new();
+        if let Some(calendar) = chat.0.calendar.as_ref().filter(|_| number >= day_end) {
+            let (heading, end) = calendar.borrow().heading(number, Timestamp::now());
+            let heading = heading.or(dated.then(|| "*** today:\r\n".to_owned()));
+            (day_end, dated) = (end, heading.is_some());
+            line = heading.unwrap_or_default().into_bytes();
+        }
+        let is_kept = chat.0.room.copy_line(number, &mut line);
+        if is_kept {
+            report(&mut missed, &mut part, connection);
+            connection.stats().lines_out.add(1);
+        }
+        missed += u64::from(!is_kept);
+        part.extend(line);
+        if part.len() >= PART_BYTES {
+            connection.write_all(&part).await?;
+            part.clear();
+        }
+    }
+    report(&mut missed, &mut part, connection);
+    part.extend_from_slice(b"*** now:\r\n");
+    connection.write_all(&part).await
+}
+
+/// Says how many lines are lost, if any.
+fn report(missed: &mut u64, part: &mut Vec<u8>, connection: &Connection) {
+    let lines = std::mem::take(missed);
+    if lines > 0 {
+        connection.add_missed(lines);
+        part.extend_from_slice(missed_notice(lines).as_bytes());
+    }
+}

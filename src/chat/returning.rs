@@ -1,0 +1,83 @@
+//! How much those who left had used of their rate, so that coming again is no new burst. No I/O,
+//! no clock but the one it is handed.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::client::rate_limit::Usage;
+
+/// Subscribers remembered, at most: 64 bytes each. Of more than these, who would earn its burst
+/// again soonest is forgotten.
+const SUBSCRIBERS: usize = 1024;
+
+/// What is remembered of each subscriber that has been here.
+#[derive(Debug, Default)]
+pub(super) struct Returning(HashMap<IpAddr, Usage>);
+
+impl Returning {
+    /// What one who comes from `subscriber` has used already.
+    pub(super) fn usage(&self, subscriber: IpAddr) -> Usage {
+        self.0.get(&subscriber).copied().unwrap_or_default()
+    }
+
+    /// Remembers what one who leaves has used, as long as that is not earned again.
+    pub(super) fn note(&mut self, subscriber: IpAddr, usage: Usage, now: Instant) {
+        if !usage.is_remembered(now) {
+            return;
+        }
+        let usage = usage.max_of(self.usage(subscriber));
+        if self.0.len() >= SUBSCRIBERS && !self.0.contains_key(&subscriber) {
+            self.0.retain(|_, usage| usage.is_remembered(now));
+            if self.0.len() >= SUBSCRIBERS {
+                let soonest = self.0.iter().min_by_key(|(_, usage)| **usage).map(|(ip, _)| *ip);
+                soonest.and_then(|ip| self.0.remove(&ip));
+            }
+        }
+        self.0.insert(subscriber, usage);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::rate_limit::RateLimit;
+
+    fn ip(n: u32) -> IpAddr {
+        IpAddr::V4(n.into())
+    }
+
+    #[test]
+    fn one_who_comes_again_goes_on_where_it_left() {
+        let (limit, now, mut returning) =
+            (RateLimit::default(), Instant::now(), Returning::default());
+        let mut usage = returning.usage(ip(1));
+        for _ in 0..limit.burst {
+            assert_eq!(usage.line(limit, now), Duration::ZERO);
+        }
+        returning.note(ip(1), usage, now);
+        assert!(returning.usage(ip(1)).line(limit, now) > Duration::ZERO);
+        assert_eq!(returning.usage(ip(2)).line(limit, now), Duration::ZERO);
+        let later = now + Duration::from_secs(10);
+        assert_eq!(returning.usage(ip(1)).line(limit, later), Duration::ZERO);
+    }
+
+    #[test]
+    fn however_many_come_and_go_a_bounded_number_is_remembered() {
+        let (limit, mut now, mut returning) =
+            (RateLimit::default(), Instant::now(), Returning::default());
+        for n in 0..3 * SUBSCRIBERS as u32 {
+            let mut usage = Usage::default();
+            usage.line(limit, now);
+            returning.note(ip(n), usage, now);
+            now += Duration::from_micros(1);
+        }
+        assert_eq!(returning.0.len(), SUBSCRIBERS);
+        let last = ip(3 * SUBSCRIBERS as u32 - 1);
+        assert!(returning.0.contains_key(&last), "the newest are kept");
+        returning.note(ip(0), Usage::default(), now);
+        assert_eq!(returning.0.len(), SUBSCRIBERS, "one who said nothing is not remembered");
+    }
+}

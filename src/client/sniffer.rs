@@ -1,0 +1,76 @@
+//! The first bytes of a connection: are they a person's, or another protocol's? No I/O.
+//!
+//! Browsers, scanners and misdirected clients would otherwise talk into the chat.
+
+/// How the requests of strangers begin: HTTP (RFC 9112), SSH (RFC 4253 4.2), TLS (RFC 8446 5.1).
+/// With the slash, so that a person may begin with the word.
+const STRANGERS: [&[u8]; 11] = [
+    b"GET /",
+    b"GET http",
+    b"POST /",
+    b"HEAD /",
+    b"PUT /",
+    b"DELETE /",
+    b"OPTIONS ",
+    b"CONNECT ",
+    b"PRI * ",
+    b"SSH-",
+    b"\x16\x03",
+];
+
+const LONGEST: usize = 8;
+
+/// Watches a connection's bytes until they can only be a person's.
+#[derive(Debug, Default)]
+pub(crate) struct Sniffer {
+    seen: [u8; LONGEST],
+    len: u8,
+    decided: bool,
+}
+
+impl Sniffer {
+    /// True once the bytes so far are another protocol's. Costs nothing after that is out of
+    /// the question.
+    pub(crate) fn is_foreign(&mut self, bytes: &[u8]) -> bool {
+        for &byte in bytes {
+            if self.decided {
+                return false;
+            }
+            let len = usize::from(self.len);
+            self.seen[len] = byte;
+            self.len += 1;
+            let seen = &self.seen[..=len];
+            if STRANGERS.contains(&seen) {
+                return true;
+            }
+            self.decided = !STRANGERS.iter().any(|stranger| stranger.starts_with(seen));
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_are_known_at_any_split() {
+        let hello = b"\x16\x03\x01\x02\x00";
+        for bytes in [&b"GET / HTTP/1.1\r\n"[..], b"POST /x", b"SSH-2.0-x", hello, b"OPTIONS * "] {
+            assert!(Sniffer::default().is_foreign(bytes), "{bytes:?}");
+            let mut sniffer = Sniffer::default();
+            assert!(bytes.chunks(1).any(|byte| sniffer.is_foreign(byte)), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn people_are_not_taken_for_strangers() {
+        for bytes in
+            [&b"GET lost\n"[..], b"hi\nGET / HTTP/1.1\n", b"SSH is nice", b"\x16x", b"\xff\xfb\x1f"]
+        {
+            let mut sniffer = Sniffer::default();
+            assert!(!bytes.chunks(1).any(|byte| sniffer.is_foreign(byte)), "{bytes:?}");
+            assert!(!Sniffer::default().is_foreign(bytes), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! One client's socket: read what is there, write without waiting, wait for room under the stall
+//! limit, close politely.
+//!
+//! Made by [`serve`](crate::serve), used by the handlers. One task reads and another one writes:
+//! a task that waited for both would, with smol's reactor, make a failing system call at each wake.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use futures_lite::future::{or, yield_now};
+use rustix::net::sockopt;
+use smol::Task;
+
+use super::buffer::Buffer;
+use super::limits::BUFFER_BYTES;
+use super::shared::Shared;
+use super::stats::{CloseReason, Stats};
+use crate::driver::{Async, Timer};
+
+/// Parts that the grace period is waited for in. Of a time in which the whole process was stopped
+/// one part counts, not all of it.
+const GRACE_PARTS: u32 = 8;
+
+/// A connected client; clones are the same connection. An idle one holds no buffer.
+///
+/// See [`Handler`](crate::Handler) for an example.
+#[derive(Clone)]
+pub struct Connection(Rc<Inner>);
+
+struct Inner {
+    socket: Async<TcpStream>,
+    shared: Rc<Shared>,
+    peer: SocketAddr,
+    opened: Instant,
+    name: Cell<Option<Rc<str>>>,
+    bytes_in: Cell<u64>,
+    bytes_out: Cell<u64>,
+    missed: Cell<u64>,
+    /// Why the connection must end, once it must; reading says so from then on.
+    closing: Cell<Option<CloseReason>>,
+    /// The task that reads or awaits the end; woken by `request_close`.
+    reader: Cell<Option<Waker>>,
+    /// What is still to be written when the handler is done.
+    writer: Cell<Option<Task<Result<(), CloseReason>>>>,
+    /// Set once the client's FIN was read.
+    input_over: Cell<bool>,
+    /// Set when the last read filled its buffer: others have their turn before the next.
+    greedy: Cell<bool>,
+    /// Set while the kernel is known to take no more.
+    full: Cell<bool>,
+    /// When it last took a byte, while output waits.
+    blocked: Cell<Option<Instant>>,
+}
+
+impl Connection {
+    /// The client's address; IPv4 mapped into IPv6 is given as IPv4.
+    pub fn peer(&self) -> SocketAddr {
+        self.0.peer
+    }
+
+    /// Waits for bytes and returns at most 16 KiB of them; none at the client's FIN.
+    ///
+    /// A client that always has data ready takes turns with the others: after a full buffer its
+    /// task yields. One task at a time may read.
+    ///
+    /// # Errors
+    /// Why the connection is over: lost, or closed by [`request_close`](Self::request_close) or by
+    /// the server's stop.
+    pub async fn read(&self) -> Result<Buffer, CloseReason> {
+        poll_fn(|cx| self.poll_read(cx, BUFFER_BYTES)).await
+    }
+
+    /// Writes what the kernel takes now; 0 when it takes nothing. MUST NOT wait.
+    ///
+    /// # Errors
+    /// [`CloseReason::Stalled`] when the client has taken nothing for
+    /// [`stall`](crate::Limits::stall), [`CloseReason::Lost`] for every other error. Either ends
+    /// the connection for its reader too.
+    pub fn try_write(&self, bytes: &[u8]) -> Result<usize, CloseReason> {
+        let Inner { socket, shared, full, blocked, bytes_out, .. } = &*self.0;
+        if full.get() {
+            return Ok(0);
+        }
+        let n = match socket.write(bytes) {
+            Ok(n) => n,
+            Err(error) if is_transient(&error) => 0,
+            Err(_) => return Err(self.request_close(CloseReason::Lost)),
+        };
+        full.set(n < bytes.len());
+        if n == bytes.len() {
+            blocked.set(None);
+        } else if n > 0 || blocked.get().is_none() {
+            blocked.set(Some(Instant::now()));
+        } else if blocked.get().is_some_and(|since| since.elapsed() >= shared.limits.stall) {
+            return Err(self.request_close(CloseReason::Stalled));
+        }
+        bytes_out.set(bytes_out.get() + n as u64);
+        shared.stats.bytes_out.add(n as u64);
+        Ok(n)
+    }
+
+    /// Waits until it is worth to [`try_write`](Self::try_write) again, which is at the end of the
+    /// stall limit at the latest. One task at a time may write.
+    ///
+    /// # Errors
+    /// [`CloseReason::Lost`]; it ends the connection for its reader too.
+    pub async fn writable(&self) -> Result<(), CloseReason> {
+        // In a box: few connections are ever blocked, and all hold this future.
+        Box::pin(self.until_writable()).await
+    }
+
+    /// Writes all of `bytes`, giving others their turn in between.
+    ///
+    /// # Errors
+    /// As [`try_write`](Self::try_write).
+    pub async fn write_all(&self, mut bytes: &[u8]) -> Result<(), CloseReason> {
+        while !bytes.is_empty() {
+            let n = self.try_write(&bytes[..bytes.len().min(BUFFER_BYTES)])?;
+            bytes = &bytes[n..];
+            if n == 0 {
+                self.writable().await?;
+            } else if !bytes.is_empty() {
+                yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has `future` run as a task of its own beside the handler, to write what comes for this
+    /// client while the handler reads; [`pump`](crate::pump) is one. When the handler is done, the
+    /// server lets it finish, within [`grace`](crate::Limits::grace). A second one ends the first.
+    pub fn spawn_writer(&self, future: impl Future<Output = Result<(), CloseReason>> + 'static) {
+        self.0.writer.set(self.0.shared.spawn(future));
+    }
+
+    /// Closes the connection: reading says so at once, and what is still to be written may be
+    /// until the handler is done. Returns the reason that stands, the first one given.
+    pub fn request_close(&self, reason: CloseReason) -> CloseReason {
+        if let Some(earlier) = self.0.closing.get() {
+            return earlier;
+        }
+        self.0.closing.set(Some(reason));
+        if let Some(reader) = self.0.reader.take() {
+            reader.wake();
+        }
+        reason
+    }
+
+    /// Waits until [`request_close`](Self::request_close); for a handler that no longer reads.
+    pub async fn closing(&self) -> CloseReason {
+        poll_fn(|cx| self.poll_closing(cx)).await
+    }
+}
+
+/// For the services of this crate.
+impl Connection {
+    /// Time since it was accepted.
+    pub(crate) fn age(&self) -> Duration {
+        self.0.opened.elapsed()
+    }
+
+    pub(crate) fn bytes_in(&self) -> u64 {
+        self.0.bytes_in.get()
+    }
+
+    pub(crate) fn bytes_out(&self) -> u64 {
+        self.0.bytes_out.get()
+    }
+
+    pub(crate) fn missed(&self) -> u64 {
+        self.0.missed.get()
+    }
+
+    /// The name under which the log speaks of this client.
+    pub(crate) fn set_name(&self, name: Rc<str>) {
+        self.0.name.set(Some(name));
+    }
+
+    /// The counters of the server this client is at.
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.0.shared.stats
+    }
+
+    /// Runs a task that outlives this connection.
+    pub(crate) fn spawn_detached(&self, future: impl Future<Output = ()> + 'static) {
+        if let Some(task) = self.0.shared.spawn(future) {
+            task.detach();
+        }
+    }
+
+    /// The server's buffer, to fill it with what is to be written.
+    pub(crate) fn buffer(&self) -> Buffer {
+        self.0.shared.pool.take()
+    }
+
+    pub(crate) fn add_missed(&self, lines: u64) {
+        self.0.missed.set(self.0.missed.get() + lines);
+        self.0.shared.stats.missed.add(lines);
+    }
+
+    /// Why the connection must end, once it must.
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.0.closing.get()
+    }
+
+    /// True while the kernel is known to take no more for this client.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.full.get()
+    }
+
+    /// True when the network has reported an error, which a read tells only after all that is
+    /// still queued.
+    pub(crate) fn is_broken(&self) -> bool {
+        !matches!(sockopt::socket_error(&self.0.socket), Ok(Ok(())))
+    }
+
+    /// As [`closing`](Self::closing), and ends the connection when its peer is found dead; for one
+    /// that sent its FIN, whose death no read tells.
+    pub(crate) async fn closing_or_dead(&self) -> CloseReason {
+        loop {
+            let look = async {
+                Timer::after(self.0.shared.limits.dead / 4).await;
+                self.is_broken().then(|| self.request_close(CloseReason::Lost))
+            };
+            if let Some(reason) = or(async { Some(self.closing().await) }, look).await {
+                return reason;
+            }
+        }
+    }
+
+    /// [`read`](Self::read) of at most so many bytes, for a future that every idle client holds,
+    /// in 16 bytes less.
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<Result<Buffer, CloseReason>> {
+        match self.poll_closing(cx) {
+            Poll::Ready(reason) => Poll::Ready(Err(reason)),
+            Poll::Pending => self.poll_buffer(cx, most),
+        }
+    }
+}
+
+/// For the server.
+impl Connection {
+    pub(super) fn new(
+        shared: Rc<Shared>,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<Connection> {
+        Ok(Connection(Rc::new(Inner {
+            socket: Async::new(stream)?,
+            shared,
+            peer,
+            opened: Instant::now(),
+            name: Cell::default(),
+            bytes_in: Cell::default(),
+            bytes_out: Cell::default(),
+            missed: Cell::default(),
+            closing: Cell::default(),
+            reader: Cell::default(),
+            writer: Cell::default(),
+            input_over: Cell::default(),
+            greedy: Cell::default(),
+            full: Cell::default(),
+            blocked: Cell::default(),
+        })))
+    }
+
+    /// A number that no other socket of this machine has or had.
+    #[cfg(target_os = "linux")]
+    pub(super) fn cookie(&self) -> Option<u64> {
+        sockopt::socket_cookie(&self.0.socket).ok()
+    }
+
+    /// Ends what a handler has done, and returns the reason. Where the client is still there to
+    /// read, what its writer has left goes out first, then FIN, and the client's FIN is awaited;
+    /// all of it within [`grace`](crate::Limits::grace). What is on its way then the client takes
+    /// as slowly as any other.
+    pub(super) async fn close(&self, handled: Result<(), CloseReason>) -> CloseReason {
+        let reason = handled.err().unwrap_or(CloseReason::Left);
+        if !reason.is_abrupt() {
+            Box::pin(self.half_close()).await;
+        }
+        reason
+    }
+
+    /// Writes the one log line of an ended connection. Where the peer takes nothing any more, the
+    /// kernel is told to drop what it still holds for it.
+    pub(super) fn record(&self, reason: CloseReason) {
+        let Inner { shared, peer, opened, bytes_in, bytes_out, missed, .. } = &*self.0;
+        if reason.is_abrupt() {
+            self.abort_on_close();
+        }
+        // It holds this connection.
+        drop(self.0.writer.take());
+        shared.stats.closed(reason).add(1);
+        let name = self.0.name.take();
+        log::info!(
+            peer:% = peer,
+            name = name.as_deref().unwrap_or("-"),
+            reason = reason.as_str(),
+            seconds = (opened.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+            bytes_in = bytes_in.get(),
+            bytes_out = bytes_out.get(),
+            missed = missed.get();
+            "closed"
+        );
+    }
+
+    /// Has the kernel drop what the peer has not taken.
+    fn abort_on_close(&self) {
+        let _best_effort = sockopt::set_socket_linger(&self.0.socket, Some(Duration::ZERO));
+    }
+
+    /// Sends FIN, and reads on until the client's: closing with its bytes unread would send a
+    /// RST, which takes the last lines from the client (RFC 2525 2.17).
+    async fn half_close(&self) {
+        let Inner { socket, shared, writer, input_over, .. } = &*self.0;
+        let writer = writer.take();
+        let farewell = async {
+            if let Some(writer) = writer {
+                writer.await?;
+            }
+            socket.get_ref().shutdown(Shutdown::Write).map_err(|_| CloseReason::Lost)?;
+            while !input_over.get() {
+                poll_fn(|cx| self.poll_buffer(cx, BUFFER_BYTES)).await?;
+            }
+            Ok(())
+        };
+        let late = async {
+            for _ in 0..GRACE_PARTS {
+                Timer::after(shared.limits.grace / GRACE_PARTS).await;
+            }
+            Err(CloseReason::Stalled)
+        };
+        match or(farewell, late).await {
+            Ok(()) => self.until_taken().await,
+            Err(_) => self.abort_on_close(),
+        }
+    }
+
+    /// Waits until the client's machine has acknowledged all, which it may do as slowly as any:
+    /// once closed, nobody would find it stuck, and what it does not take would have no place.
+    async fn until_taken(&self) {
+        let mut pause = Duration::from_millis(5);
+        // A connection that is closed on both sides has no peer.
+        while cfg!(target_os = "linux") && self.0.socket.get_ref().peer_addr().is_ok() {
+            let waited = async {
+                Timer::after(pause).await;
+                None
+            };
+            match or(async { Some(self.closing().await) }, waited).await {
+                None => pause = (2 * pause).min(Duration::from_secs(1)),
+                Some(CloseReason::GoingDown) => return,
+                Some(_) => return self.abort_on_close(),
+            }
+        }
+    }
+
+    /// Waits until the socket takes bytes, or the stall limit is over: the kernel reports room
+    /// only when a third of its buffer is free, so one more attempt is due then.
+    async fn until_writable(&self) -> Result<(), CloseReason> {
+        let Inner { socket, shared, full, blocked, .. } = &*self.0;
+        let since = blocked.get().unwrap_or_else(Instant::now);
+        let late = async {
+            Timer::at(since + shared.limits.stall).await;
+            Ok(())
+        };
+        let writable = or(poll_fn(|cx| socket.poll_writable(cx)), late).await;
+        full.set(false);
+        writable.map_err(|_| self.request_close(CloseReason::Lost))
+    }
+
+    /// Ready once the connection must end; otherwise `request_close` will wake the task.
+    fn poll_closing(&self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        if let Some(reason) = self.0.closing.get() {
+            return Poll::Ready(reason);
+        }
+        let known = self.0.reader.take().filter(|waker| waker.will_wake(cx.waker()));
+        self.0.reader.set(Some(known.unwrap_or_else(|| cx.waker().clone())));
+        Poll::Pending
+    }
+
+    fn poll_buffer(&self, cx: &mut Context<'_>, most: usize) -> Poll<Result<Buffer, CloseReason>> {
+        let Inner { socket, shared, input_over, greedy, bytes_in, .. } = &*self.0;
+        if greedy.take() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        loop {
+            if ready!(socket.poll_readable(cx)).is_err() {
+                return Poll::Ready(Err(CloseReason::Lost));
+            }
+            let mut buffer = shared.pool.take();
+            match socket.read(&mut buffer[..most]) {
+                Ok(n) => {
+                    input_over.set(n == 0);
+                    greedy.set(n == most);
+                    bytes_in.set(bytes_in.get() + n as u64);
+                    shared.stats.bytes_in.add(n as u64);
+                    buffer.truncate(n);
+                    return Poll::Ready(Ok(buffer));
+                }
+                Err(error) if is_transient(&error) => {}
+                Err(_) => return Poll::Ready(Err(CloseReason::Lost)),
+            }
+        }
+    }
+}
+
+impl PartialEq for Connection {
+    /// Whether both are the same connection.
+    fn eq(&self, other: &Connection) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("peer", &self.0.peer).finish_non_exhaustive()
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
