@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::Result;
 use crate::machine::Machine;
 use crate::options::Options;
-use crate::peers::{Lane, Peer, Start, above, here, output};
+use crate::peers::{Driver, Lane, Peer, Start, above, here, output};
 use crate::{plan, running, server};
 
 /// The machine and the builds of ours that are asked for, for what compares nothing.
