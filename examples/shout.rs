@@ -1,6 +1,8 @@
 //! A fourth server: answers in capitals.
 //!
-//! `cargo run --example shout`, then `nc localhost 8003`.
+//! `cargo run --example shout`, then `nc localhost 8003`; another address may be given.
+
+use std::rc::Rc;
 
 use smol_servers::{CloseReason, Connection, Limits, Listener, block_on, run, serve};
 
@@ -14,8 +16,10 @@ async fn shout(connection: Connection) -> Result<(), CloseReason> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let executor = std::rc::Rc::new(smol::LocalExecutor::new());
-    let listener = Listener::bind(&["127.0.0.1:8003".parse()?], Limits::default())?;
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8003".to_owned());
+    let listener = Listener::bind(&[address.parse()?], Limits::default())?;
+    println!("listening on {}", listener.addresses()[0]);
+    let executor = Rc::new(smol::LocalExecutor::new());
     let stop = std::future::pending::<()>();
     Ok(block_on(run(&executor, serve(&executor, listener, stop, shout)))?)
 }

@@ -6,7 +6,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::{or, zip};
-use smol_servers::{Chat, CloseReason, Connection, Limits, Listener, block_on, echo, run, serve};
+use smol_servers::{
+    Chat, CloseReason, Connection, Event, Limits, Listener, Timer, block_on, echo, run, serve,
+};
 
 use crate::harness::{Client, Executor, Server, Trigger, listen, serve_during, take_turn, trigger};
 
@@ -77,6 +79,78 @@ fn whatever_a_host_publishes_is_one_line_to_its_clients() {
         guest.expect("*** news <guest7> forged");
         guest.expect("<host> [2J forged");
     });
+}
+
+#[test]
+fn a_host_reads_what_happens_as_typed_events() {
+    let executor = Executor::default();
+    let chat = Chat::default();
+    let events = chat.events();
+    let (tell, told) = async_channel::bounded(8);
+    let watch = async move {
+        while let Some(event) = events.next().await {
+            tell.try_send(event).expect("the session takes them");
+        }
+    };
+    executor.spawn(watch).detach();
+    serve_during(&executor, chat, move |address, _trigger| {
+        let name = || "guest1".to_owned();
+        let mut guest = Client::connect(address);
+        guest.line();
+        assert_eq!(told.recv_blocking(), Ok(Event::Joined { name: name() }));
+        guest.send("hello\x1b[2J\r\n");
+        let text = "hello[2J".to_owned();
+        assert_eq!(told.recv_blocking(), Ok(Event::Said { name: name(), text }));
+        drop(guest);
+        let reason = CloseReason::Left;
+        assert_eq!(told.recv_blocking(), Ok(Event::Left { name: name(), reason }));
+    });
+}
+
+#[test]
+fn a_host_sees_who_is_here_and_removes_one_for_a_reason_that_the_others_read() {
+    let executor = Executor::default();
+    let chat = Chat::default();
+    let events = chat.events();
+    let host = chat.clone();
+    let moderate = async move {
+        let mut removed = None;
+        while let Some(event) = events.next().await {
+            match event {
+                Event::Said { name, text } => {
+                    assert_eq!((name.as_str(), text.as_str()), ("guest2", "buy pills"));
+                    let here = host.participants();
+                    let guest = here.iter().find(|it| it.name() == name).expect("it is here");
+                    assert_eq!((here.len(), guest.bytes_in(), guest.missed()), (2, 11, 0));
+                    assert!(guest.bytes_out() > 50 && guest.peer().ip().is_loopback());
+                    assert!(guest.connected_for() < Duration::from_secs(20));
+                    assert!(host.remove(guest, "no advertising\r\nplease"));
+                    removed = Some(guest.clone());
+                }
+                Event::Left { name, reason: CloseReason::Removed } => {
+                    assert_eq!(name, "guest2");
+                    let guest = removed.take().expect("it was removed");
+                    assert!(!host.remove(&guest, "it has gone"));
+                }
+                _ => {}
+            }
+        }
+    };
+    let moderating = executor.spawn(moderate);
+    let stats = serve_during(&executor, chat, move |address, _trigger| {
+        let mut ann = Client::connect(address);
+        ann.line();
+        let mut spammer = Client::connect(address);
+        spammer.line();
+        ann.expect("*** guest2 joined (2 here)");
+        spammer.send("buy pills\r\n");
+        ann.expect("<guest2> buy pills");
+        ann.expect("*** guest2 left (no advertising please)");
+        spammer.expect("*** you were removed: no advertising please");
+        spammer.expect_eof();
+    });
+    assert_eq!(stats.closed(CloseReason::Removed).get(), 1);
+    drop(moderating);
 }
 
 /// Not a test but the host that those below start: the README's lines, in a process that has
@@ -328,7 +402,7 @@ fn a_host_may_drop_a_crowded_chat_and_its_executor() {
             .expect("the kernel accepts");
     let everybody = async {
         while room.len() < crowd.len() {
-            smol_servers::Timer::after(Duration::from_millis(1)).await;
+            Timer::after(Duration::from_millis(1)).await;
         }
         Ok(())
     };

@@ -8,6 +8,7 @@ mod cli;
 mod clients;
 mod echo;
 mod embed;
+mod examples;
 mod footprint;
 mod harness;
 mod limits;
