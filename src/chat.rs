@@ -143,15 +143,17 @@ impl Chat {
     /// Who is here, in no order.
     pub fn participants(&self) -> Vec<Participant> {
         let names = self.0.names.borrow();
-        let of = |(place, (name, connection)): (usize, &(Rc<str>, Connection))| {
-            Participant::new(place, name, connection)
-        };
-        names.all().map(of).collect()
+        let participants = names.all().map(|(place, (name, connection))| Participant {
+            name: name.to_string(),
+            connection: connection.clone(),
+            place,
+        });
+        participants.collect()
     }
 
     /// Has one go; it and the others read `why`. False when it has gone already.
     pub fn remove(&self, participant: &Participant, why: &str) -> bool {
-        let is_here = self.participants().contains(participant);
+        let is_here = self.0.names.borrow().all().any(|(_, (_, it))| *it == participant.connection);
         if is_here {
             let mut line = String::new();
             text::clean_into_one(why.as_bytes(), &mut line);

@@ -56,7 +56,7 @@ pub use driver::{Timer, block_on, run};
 pub use echo::echo;
 pub use jiff::tz::TimeZone;
 pub use room::{Line, Member, Room};
-pub use server::connection::Connection;
+pub use server::connection::{Connection, Traffic};
 pub use server::handler::Handler;
 pub use server::limits::Limits;
 pub use server::listener::{BindError, Listener};

@@ -33,6 +33,19 @@ const GRACE_PARTS: u32 = 8;
 #[derive(Clone)]
 pub struct Connection(Rc<Inner>);
 
+/// What has come through a [`Connection`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Time since it was accepted.
+    pub connected_for: Duration,
+    /// Bytes read from the client.
+    pub bytes_in: u64,
+    /// Bytes written to the client.
+    pub bytes_out: u64,
+    /// Lines that the client was too slow to get.
+    pub missed: u64,
+}
+
 struct Inner {
     socket: Async<TcpStream>,
     shared: Rc<Shared>,
@@ -62,6 +75,17 @@ impl Connection {
     /// The client's address; IPv4 mapped into IPv6 is given as IPv4.
     pub fn peer(&self) -> SocketAddr {
         self.0.peer
+    }
+
+    /// What has come through it so far.
+    pub fn traffic(&self) -> Traffic {
+        let Inner { opened, bytes_in, bytes_out, missed, .. } = &*self.0;
+        Traffic {
+            connected_for: opened.elapsed(),
+            bytes_in: bytes_in.get(),
+            bytes_out: bytes_out.get(),
+            missed: missed.get(),
+        }
     }
 
     /// Waits for bytes and returns at most 16 KiB of them; none at the client's FIN.
@@ -160,23 +184,6 @@ impl Connection {
 
 /// For the services of this crate.
 impl Connection {
-    /// Time since it was accepted.
-    pub(crate) fn age(&self) -> Duration {
-        self.0.opened.elapsed()
-    }
-
-    pub(crate) fn bytes_in(&self) -> u64 {
-        self.0.bytes_in.get()
-    }
-
-    pub(crate) fn bytes_out(&self) -> u64 {
-        self.0.bytes_out.get()
-    }
-
-    pub(crate) fn missed(&self) -> u64 {
-        self.0.missed.get()
-    }
-
     /// The name under which the log speaks of this client.
     pub(crate) fn set_name(&self, name: Rc<str>) {
         self.0.name.set(Some(name));
@@ -295,22 +302,21 @@ impl Connection {
     /// Writes the one log line of an ended connection. Where the peer takes nothing any more, the
     /// kernel is told to drop what it still holds for it.
     pub(super) fn record(&self, reason: CloseReason) {
-        let Inner { shared, peer, opened, bytes_in, bytes_out, missed, .. } = &*self.0;
         if reason.is_abrupt() {
             self.abort_on_close();
         }
         // It holds this connection.
         drop(self.0.writer.take());
-        shared.stats.closed(reason).add(1);
-        let name = self.0.name.take();
+        self.stats().closed(reason).add(1);
+        let (name, traffic) = (self.0.name.take(), self.traffic());
         log::info!(
-            peer:% = peer,
+            peer:% = self.peer(),
             name = name.as_deref().unwrap_or("-"),
             reason = reason.as_str(),
-            seconds = (opened.elapsed().as_secs_f64() * 10.0).round() / 10.0,
-            bytes_in = bytes_in.get(),
-            bytes_out = bytes_out.get(),
-            missed = missed.get();
+            seconds = (traffic.connected_for.as_secs_f64() * 10.0).round() / 10.0,
+            bytes_in = traffic.bytes_in,
+            bytes_out = traffic.bytes_out,
+            missed = traffic.missed;
             "closed"
         );
     }

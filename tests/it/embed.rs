@@ -120,10 +120,11 @@ fn a_host_sees_who_is_here_and_removes_one_for_a_reason_that_the_others_read() {
                 Event::Said { name, text } => {
                     assert_eq!((name.as_str(), text.as_str()), ("guest2", "buy pills"));
                     let here = host.participants();
-                    let guest = here.iter().find(|it| it.name() == name).expect("it is here");
-                    assert_eq!((here.len(), guest.bytes_in(), guest.missed()), (2, 11, 0));
-                    assert!(guest.bytes_out() > 50 && guest.peer().ip().is_loopback());
-                    assert!(guest.connected_for() < Duration::from_secs(20));
+                    let guest = here.iter().find(|it| it.name == name).expect("it is here");
+                    let traffic = guest.connection.traffic();
+                    assert_eq!((here.len(), traffic.bytes_in, traffic.missed), (2, 11, 0));
+                    assert!(traffic.bytes_out > 50 && guest.connection.peer().ip().is_loopback());
+                    assert!(traffic.connected_for < Duration::from_secs(20));
                     assert!(host.remove(guest, "no advertising\r\nplease"));
                     removed = Some(guest.clone());
                 }
