@@ -1,6 +1,6 @@
 //! Three small TCP servers that run all their code on one thread, and what they share.
 //!
-//! [`echo`] sends every byte back, a [`Clock`] sends everyone the time, a [`Chat`] lets everyone
+//! [`echo()`] sends every byte back, a [`Clock`] sends everyone the time, a [`Chat`] lets everyone
 //! write to everyone, with plain telnet, PuTTY or nc as the client. Clients that hang, vanish or
 //! come in great numbers never hang a server and never keep other clients from getting data.
 //!
@@ -30,7 +30,7 @@
 //! Arrows point one way, so a full buffer can never wait for its own producer.
 //!
 //! All of this runs on the thread that calls [`block_on`], and there is no other. A host with an
-//! event loop of its own drives it with a [`HostLoop`]; one that runs under `smol::block_on` turns
+//! event loop of its own drives it with a `HostLoop`; one that runs under `smol::block_on` turns
 //! the cargo feature `one-thread` off.
 
 mod chat;

@@ -7,7 +7,7 @@ use super::stats::CloseReason;
 
 /// What a server does with each connection: implemented by [`Chat`](crate::Chat),
 /// [`Clock`](crate::Clock), and every function from a [`Connection`] to a future, such as
-/// [`echo`](crate::echo).
+/// [`echo()`](crate::echo()).
 ///
 /// When the future is ready, the server closes the connection: `Ok` is a client that
 /// [left](CloseReason::Left), `Err` says why it ends otherwise. A future that panics closes its own

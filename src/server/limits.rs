@@ -60,7 +60,7 @@ pub(crate) const RECEIVE_BUFFER: usize = 16 * 1024;
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Clients at once. The default is what this process's hard descriptor limit has room for
-    /// beside [`RESERVED_DESCRIPTORS`]. [`serve`](crate::serve) raises the soft limit as
+    /// beside 32 for the server itself. [`serve`](crate::serve) raises the soft limit as
     /// far as they need, and admits no more than fit below it.
     pub max_clients: usize,
     /// Clients at once from one IPv4 address or IPv6 /64; 0 is no limit. Loopback is exempt.
