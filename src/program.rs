@@ -15,6 +15,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Instant;
 
 use smol::LocalExecutor;
 
@@ -191,10 +192,10 @@ fn announce(listener: &Listener) {
 /// The first signal ends the server politely, a second SIGINT or SIGTERM at once. A SIGHUP is no
 /// second one: bash and the kernel each send one when a terminal is closed.
 async fn handle_signals(signals: Signals, stop: async_channel::Sender<()>, stats: Rc<Stats>) {
-    let mut told = false;
+    let (started, mut told) = (Instant::now(), false);
     loop {
         match signals.next().await {
-            Signal::Stats => log_stats(&stats),
+            Signal::Stats => log_stats(&stats, started),
             Signal::End(number) if told => std::process::exit(128 + number),
             Signal::Hangup if told => {}
             Signal::End(_) | Signal::Hangup => {
@@ -207,7 +208,7 @@ async fn handle_signals(signals: Signals, stop: async_channel::Sender<()>, stats
 }
 
 /// One line of all counters, even into a quiet log.
-fn log_stats(stats: &Stats) {
+fn log_stats(stats: &Stats, started: Instant) {
     let closed = |reason| stats.closed(reason).get();
     ::log::info!(
         target: log::ASKED_FOR,
@@ -225,7 +226,7 @@ fn log_stats(stats: &Stats) {
         going_down = closed(CloseReason::GoingDown),
         wrong_protocol = closed(CloseReason::WrongProtocol),
         failed = closed(CloseReason::Failed),
-        uptime_seconds = stats.uptime().as_secs();
+        uptime_seconds = started.elapsed().as_secs();
         "stats"
     );
 }

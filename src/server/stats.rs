@@ -5,7 +5,9 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::time::{Duration, Instant};
+
+/// Kinds of [`CloseReason`].
+const REASONS: usize = CloseReason::Removed as usize + 1;
 
 /// Why a connection ended, in words a person understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,20 +33,8 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// All reasons, in the order of their declaration.
-    pub const ALL: [CloseReason; 8] = [
-        CloseReason::Left,
-        CloseReason::Lost,
-        CloseReason::Stalled,
-        CloseReason::Full,
-        CloseReason::GoingDown,
-        CloseReason::WrongProtocol,
-        CloseReason::Failed,
-        CloseReason::Removed,
-    ];
-
     /// The words that clients and the log read.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             CloseReason::Left => "left",
             CloseReason::Lost => "connection lost",
@@ -56,9 +46,7 @@ impl CloseReason {
             CloseReason::Removed => "removed",
         }
     }
-}
 
-impl CloseReason {
     /// True where the client is not there to read what is left.
     pub(super) fn is_abrupt(self) -> bool {
         matches!(self, CloseReason::Lost | CloseReason::Stalled | CloseReason::Failed)
@@ -91,7 +79,7 @@ impl Counter {
 }
 
 /// Counters of one listener's clients.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Stats {
     /// Clients connected now.
     pub clients: Counter,
@@ -107,34 +95,12 @@ pub struct Stats {
     pub bytes_out: Counter,
     /// Lines that clients were too slow to get.
     pub missed: Counter,
-    started: Instant,
-    closed: [Counter; CloseReason::ALL.len()],
-}
-
-impl Default for Stats {
-    fn default() -> Self {
-        Stats {
-            clients: Counter::default(),
-            accepted: Counter::default(),
-            lines_in: Counter::default(),
-            lines_out: Counter::default(),
-            bytes_in: Counter::default(),
-            bytes_out: Counter::default(),
-            missed: Counter::default(),
-            started: Instant::now(),
-            closed: Default::default(),
-        }
-    }
+    closed: [Counter; REASONS],
 }
 
 impl Stats {
     /// Connections that ended for this reason; for [`CloseReason::Full`] those refused.
     pub fn closed(&self, reason: CloseReason) -> &Counter {
         &self.closed[reason as usize]
-    }
-
-    /// Time since the listener was bound.
-    pub fn uptime(&self) -> Duration {
-        self.started.elapsed()
     }
 }
