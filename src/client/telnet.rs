@@ -2,20 +2,17 @@
 //!
 //! It serves clients that speak no telnet just as well: PuTTY raw, nc, ncat. Nothing is negotiated
 //! before the client has sent a telnet command, and then one option: it is asked for BINARY
-//! (RFC 856), since the telnet of inetutils takes bytes of UTF-8 characters for control keys until
-//! then (see `Ask`). Every other option is refused, so every client stays in the line mode it starts
-//! in. Any input may be split at any byte.
-
-use std::ops::ControlFlow;
+//! (RFC 856), see `OPENING`. Every other option is refused, so every client stays in the line mode
+//! that it starts in. Any input may be split at any byte.
 
 use crate::text::{character_start, continues_character};
 
 /// Bytes of a line without its end, at most; a longer one is split at a character.
 pub(crate) const LINE_BYTES: usize = 1000;
 
-/// Answers to telnet commands a connection has for free; each finished line earns one more, and so
-/// does each byte that was sent as a command. Two polite peers would otherwise talk for ever (RFC 1143), and a flood of requests would be
-/// answered by a flood.
+/// Answers to telnet commands that a client gets for nothing; each finished line earns one more, and
+/// so does each byte that was sent as a command. Two polite peers would otherwise talk for ever
+/// (RFC 1143), and a flood of requests would be answered by a flood.
 pub(crate) const REPLIES: u8 = 40;
 
 /// Bytes of a suboption, at most. We agree to no option that has any, so a longer one has lost its
@@ -61,91 +58,60 @@ const END_OF_FILE: u8 = 236;
 const TIMING_MARK: u8 = 6;
 const BINARY: u8 = 0;
 
-/// What a client is told that has sent its first command, one after the other.
+/// What a client is sent, one reply after the other, once it has used a command: a request to send
+/// its bytes as they are typed, the same offered by us, and the offer withdrawn.
 ///
-/// The telnet of inetutils takes bytes of UTF-8 characters for control keys until it is asked to send
-/// its bytes as they are typed. That we would do the same, and then that we do not, sets its
-/// terminal right: it has taken 0x85 for its key that turns the echo of the keyboard off and on
-/// again, and forgets it when an option of ours changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
-    Do,
-    Will,
-    Wont,
-}
+/// The telnet of inetutils takes bytes of UTF-8 characters for control keys until it is asked for
+/// BINARY. The offer sets its terminal right: it has taken 0x85 for the key that turns the
+/// keyboard's echo off, and forgets that when an option of ours changes.
+const OPENING: [u8; 3] = [DO, WILL, WONT];
 
-impl Ask {
-    fn verb(self) -> u8 {
-        match self {
-            Ask::Do => DO,
-            Ask::Will => WILL,
-            Ask::Wont => WONT,
-        }
-    }
-
-    fn next(self) -> Binary {
-        match self {
-            Ask::Do => Binary::Due(Ask::Will),
-            Ask::Will => Binary::Due(Ask::Wont),
-            Ask::Wont => Binary::Asked,
-        }
-    }
-}
-
-/// The machine: feed it with [`next`](Self::next).
-#[derive(Debug)]
+/// The parser of one client's bytes: call [`next`](Self::next) until it has no more events.
+#[derive(Debug, Default)]
 pub(crate) struct Telnet {
     state: State,
     binary: Binary,
-    /// Its DO BINARY is still to come, as the answer to ours.
+    /// How many replies of [`OPENING`] were given.
+    opened: u8,
+    /// Its DO BINARY is still to come, as the answer to our WILL.
     offered: bool,
     /// A CR ended the last line: an LF or NUL that follows belongs to it.
     after_cr: bool,
-    /// Replies that may still be given.
-    credit: u8,
+    /// Replies given and not earned again, at most [`REPLIES`].
+    replies: u8,
     line: Vec<u8>,
-    /// Bytes at the start of `line` that were handed out already; at most [`LINE_BYTES`].
+    /// Bytes at the start of `line` that are the last event's line; at most [`LINE_BYTES`].
     taken: u16,
 }
 
 /// Whether the client sends its bytes as they are typed (RFC 856).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Binary {
-    /// The client has sent no telnet command, and may be one that would show ours to a person.
+    /// It was not asked: it has used no telnet command, and may be a program that would show ours
+    /// to a person.
+    #[default]
     Unasked,
-    /// It has: this is the next event.
-    Due(Ask),
     Asked,
     /// It said WONT: a WILL that follows is its own wish, and wants an answer.
     Refused,
     Agreed,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What the next byte belongs to.
+#[derive(Clone, Copy, Debug, Default)]
 enum State {
+    #[default]
     Data,
+    /// A command: the last byte was IAC.
     Command,
-    /// After DO, DONT, WILL or WONT: its option comes next.
+    /// The option of this DO, DONT, WILL or WONT.
     Option(u8),
-    /// Within a suboption of so many bytes so far.
+    /// A suboption that has this many bytes so far.
     Suboption(u8),
+    /// A suboption in which the last byte was IAC.
     SuboptionCommand(u8),
-    /// Behind a suboption that has no end, until the line has one.
+    /// A suboption too long to be one: all is skipped up to the end of the line.
     Skip,
-}
-
-impl Default for Telnet {
-    fn default() -> Self {
-        Telnet {
-            state: State::Data,
-            binary: Binary::Unasked,
-            offered: false,
-            after_cr: false,
-            credit: REPLIES,
-            line: Vec::new(),
-            taken: 0,
-        }
-    }
 }
 
 impl Telnet {
@@ -154,29 +120,16 @@ impl Telnet {
         self.line.drain(..usize::from(self.taken));
         self.taken = 0;
         loop {
-            if let Binary::Due(ask) = self.binary {
-                self.binary = ask.next();
+            if self.is_telnet() && usize::from(self.opened) < OPENING.len() {
                 self.offered = true;
-                return Some(Event::Reply([IAC, ask.verb(), BINARY]));
+                self.opened += 1;
+                let verb = OPENING[usize::from(self.opened) - 1];
+                return Some(Event::Reply([IAC, verb, BINARY]));
             }
             let Some((&byte, rest)) = input.split_first() else { break };
             *input = rest;
-            match self.step(byte) {
-                ControlFlow::Continue(()) => {}
-                ControlFlow::Break(Found::Line(len)) => {
-                    self.taken = len as u16;
-                    self.earn();
-                    return Some(Event::Line);
-                }
-                ControlFlow::Break(Found::Reply(verb, option)) if self.spend() => {
-                    return Some(Event::Reply([IAC, verb, option]));
-                }
-                ControlFlow::Break(Found::AreYouThere) if self.spend() => {
-                    return Some(Event::AreYouThere);
-                }
-                ControlFlow::Break(Found::Interrupt) => return Some(Event::Interrupt),
-                ControlFlow::Break(Found::Leave) => return Some(Event::Leave),
-                ControlFlow::Break(Found::Reply(..) | Found::AreYouThere) => {}
+            if let Some(event) = self.step(byte) {
+                return Some(event);
             }
         }
         if self.line.is_empty() {
@@ -190,7 +143,7 @@ impl Telnet {
         &self.line[..usize::from(self.taken)]
     }
 
-    /// The line left unfinished when the client has said its last; empty when there is none.
+    /// The line begun and not ended: at the end of input, the client's last words.
     pub(crate) fn unfinished(&self) -> &[u8] {
         &self.line[usize::from(self.taken)..]
     }
@@ -200,60 +153,26 @@ impl Telnet {
         self.binary != Binary::Unasked
     }
 
-    fn step(&mut self, byte: u8) -> ControlFlow<Found> {
-        match self.state {
+    fn step(&mut self, byte: u8) -> Option<Event> {
+        match std::mem::take(&mut self.state) {
             State::Data if byte == IAC => self.state = State::Command,
             State::Data => return self.data(byte),
-            State::Command => {
-                self.state = State::Data;
-                return self.command(byte);
-            }
-            State::Option(verb) => {
-                self.state = State::Data;
-                return self.option(verb, byte);
-            }
+            State::Command => return self.command(byte),
+            State::Option(verb) => return self.option(verb, byte),
             State::Suboption(len) if byte == IAC => self.state = State::SuboptionCommand(len),
-            State::SuboptionCommand(_) if byte == SE => self.state = State::Data,
-            State::Suboption(len) | State::SuboptionCommand(len) => {
-                let goes_on = len < SUBOPTION_BYTES;
-                self.state = if goes_on { State::Suboption(len + 1) } else { State::Skip };
+            State::SuboptionCommand(_) if byte == SE => {}
+            State::Suboption(len) | State::SuboptionCommand(len) if len < SUBOPTION_BYTES => {
+                self.state = State::Suboption(len + 1);
             }
-            State::Skip if matches!(byte, b'\r' | b'\n') => {
-                self.state = State::Data;
-                return self.data(byte);
-            }
-            State::Skip => {}
+            State::Skip if matches!(byte, b'\r' | b'\n') => return self.data(byte),
+            _ => self.state = State::Skip,
         }
-        ControlFlow::Continue(())
+        None
     }
 
-    fn option(&mut self, verb: u8, option: u8) -> ControlFlow<Found> {
-        let answer = match (verb, option) {
-            (WILL, BINARY) => {
-                let asked = std::mem::replace(&mut self.binary, Binary::Agreed);
-                if asked != Binary::Refused {
-                    return ControlFlow::Continue(());
-                }
-                DO
-            }
-            (WONT, BINARY) => {
-                self.binary = Binary::Refused;
-                return ControlFlow::Continue(());
-            }
-            (DO, BINARY) if std::mem::take(&mut self.offered) => {
-                return ControlFlow::Continue(());
-            }
-            (DO, TIMING_MARK) => WILL,
-            (DO, _) => WONT,
-            (WILL, _) => DONT,
-            _ => return ControlFlow::Continue(()),
-        };
-        ControlFlow::Break(Found::Reply(answer, option))
-    }
-
-    fn command(&mut self, byte: u8) -> ControlFlow<Found> {
+    fn command(&mut self, byte: u8) -> Option<Event> {
         if self.binary == Binary::Unasked && (END_OF_FILE..IAC).contains(&byte) {
-            self.binary = Binary::Due(Ask::Do);
+            self.binary = Binary::Asked;
         }
         if let Some(typed) = self.typed(byte) {
             self.earn();
@@ -265,12 +184,31 @@ impl Telnet {
             SB => self.state = State::Suboption(0),
             ERASE_LINE => self.line.clear(),
             ERASE_CHARACTER => self.erase_character(),
-            ARE_YOU_THERE => return ControlFlow::Break(Found::AreYouThere),
+            ARE_YOU_THERE => return self.reply(Event::AreYouThere),
             INTERRUPT_PROCESS => return self.interrupt(),
-            END_OF_FILE => return ControlFlow::Break(Found::Leave),
+            END_OF_FILE => return Some(Event::Leave),
             _ => {}
         }
-        ControlFlow::Continue(())
+        None
+    }
+
+    fn option(&mut self, verb: u8, option: u8) -> Option<Event> {
+        let answer = match (verb, option) {
+            (WILL, BINARY) => match std::mem::replace(&mut self.binary, Binary::Agreed) {
+                Binary::Refused => DO,
+                _ => return None,
+            },
+            (WONT, BINARY) => {
+                self.binary = Binary::Refused;
+                return None;
+            }
+            (DO, BINARY) if std::mem::take(&mut self.offered) => return None,
+            (DO, TIMING_MARK) => WILL,
+            (DO, _) => WONT,
+            (WILL, _) => DONT,
+            _ => return None,
+        };
+        self.reply(Event::Reply([IAC, answer, option]))
     }
 
     /// The byte that was typed where the telnet of inetutils sends this command. Until it has
@@ -288,38 +226,45 @@ impl Telnet {
         is_meant.then_some(typed)
     }
 
-    fn data(&mut self, byte: u8) -> ControlFlow<Found> {
+    fn data(&mut self, byte: u8) -> Option<Event> {
         let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
         match byte {
             b'\n' | 0 if after_cr => {}
-            b'\r' | b'\n' => return ControlFlow::Break(Found::Line(self.line.len())),
+            b'\r' | b'\n' => return self.end_line(self.line.len()),
             // ^H and DEL; ^W; ^U; ^C; ^D.
             0x08 | 0x7f => self.erase_character(),
             0x17 => self.erase_word(),
             0x15 => self.line.clear(),
             0x03 => return self.interrupt(),
-            0x04 if self.line.is_empty() => return ControlFlow::Break(Found::Leave),
+            0x04 if self.line.is_empty() => return Some(Event::Leave),
             0 | 0x04 => {}
             _ => return self.text(byte),
         }
-        ControlFlow::Continue(())
+        None
     }
 
-    fn text(&mut self, byte: u8) -> ControlFlow<Found> {
+    fn text(&mut self, byte: u8) -> Option<Event> {
         self.after_cr = false;
         if self.line.is_empty() {
             self.line.reserve_exact(64);
         }
         self.line.push(byte);
         if self.line.len() <= LINE_BYTES {
-            return ControlFlow::Continue(());
+            return None;
         }
-        ControlFlow::Break(Found::Line(character_start(&self.line, LINE_BYTES)))
+        self.end_line(character_start(&self.line, LINE_BYTES))
     }
 
-    fn interrupt(&mut self) -> ControlFlow<Found> {
+    /// The first `len` bytes are a line; what stands behind them begins the next one.
+    fn end_line(&mut self, len: usize) -> Option<Event> {
+        self.taken = len as u16;
+        self.earn();
+        Some(Event::Line)
+    }
+
+    fn interrupt(&mut self) -> Option<Event> {
         self.line.clear();
-        ControlFlow::Break(Found::Interrupt)
+        Some(Event::Interrupt)
     }
 
     fn erase_character(&mut self) {
@@ -335,22 +280,15 @@ impl Telnet {
     }
 
     fn earn(&mut self) {
-        self.credit = (self.credit + 1).min(REPLIES);
+        self.replies = self.replies.saturating_sub(1);
     }
 
-    fn spend(&mut self) -> bool {
-        let usage = self.credit.checked_sub(1);
-        self.credit = usage.unwrap_or(0);
-        usage.is_some()
+    /// This answer, unless the client has had too many.
+    fn reply(&mut self, answer: Event) -> Option<Event> {
+        let is_due = self.replies < REPLIES;
+        self.replies += u8::from(is_due);
+        is_due.then_some(answer)
     }
-}
-
-enum Found {
-    Line(usize),
-    Reply(u8, u8),
-    AreYouThere,
-    Interrupt,
-    Leave,
 }
 
 #[cfg(test)]
