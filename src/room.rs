@@ -16,7 +16,6 @@ mod ring;
 mod tests;
 
 use std::cell::{RefCell, RefMut};
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -30,15 +29,15 @@ use backlog::{Author, Backlog};
 use cursor::Cursor;
 use ring::Ring;
 
-/// Bytes that a room keeps for who is slow, by default: about 15,000 lines of ordinary talk.
+/// Bytes that a room keeps for slow members, by default: about 15,000 lines of ordinary talk.
 pub(crate) const BACKLOG_BYTES: usize = 1024 * 1024;
 
 /// Bytes of one line, at most; what is longer is cut. A chat line whose every byte became a
 /// U+FFFD, with its name, fits.
 pub(crate) const LINE_BYTES: usize = 4096;
 
-/// Bytes that may wait for one member alone ([`Member::tell`]), beside the rest of the one
-/// line that is partly taken.
+/// Bytes that may be pending for one member alone ([`Member::tell`]), beside the rest of the one
+/// line that is taken in part.
 pub(crate) const PENDING_BYTES: usize = 4096;
 
 /// Lines of the past that a newcomer can read, at most.
@@ -60,8 +59,6 @@ struct State {
     backlog: Backlog,
     cursors: Slab<Cursor>,
     ring: Ring,
-    /// Numbers of the last lines that members published, at most [`HISTORY_LINES`] of them.
-    spoken: VecDeque<u64>,
     /// Members that have not left.
     present: usize,
     joins: u32,
@@ -70,9 +67,10 @@ struct State {
 /// What [`Member::fill`] found for a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fill {
-    /// So many bytes are in the buffer.
+    /// This many bytes are in the buffer.
     Bytes(usize),
-    /// So many lines were dropped before the member came to them; said once, to be told to it.
+    /// This many lines were dropped before the member came to them. It is said once, and the caller
+    /// is to [tell](Member::tell) the member.
     Missed(u64),
     /// Nothing is there yet; [`Member::ready`] waits for it.
     Nothing,
@@ -89,8 +87,6 @@ impl Room {
             backlog: Backlog::new(bytes),
             cursors: Slab::new(),
             ring: Ring::new(),
-            // As the backlog's rings, so long at once.
-            spoken: VecDeque::with_capacity(HISTORY_LINES),
             present: 0,
             joins: 0,
         })))
@@ -99,9 +95,7 @@ impl Room {
     /// Appends a line for every member to take: one line, whatever it is given. What must not
     /// reach a terminal is taken out, it gets CR LF, and is cut at 4 KiB. MUST NOT wait.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
-        let line = cleaned(line.as_ref());
-        let ring = self.0.borrow_mut().publish(line.as_bytes(), None);
-        ring.into_iter().for_each(Ring::close);
+        self.append(&cleaned(line.as_ref()), None);
     }
 
     /// A new member, who reads what is published from now on.
@@ -109,10 +103,9 @@ impl Room {
         let mut state = self.0.borrow_mut();
         state.present += 1;
         state.joins = state.joins.wrapping_add(1);
-        let (join, next) = (state.joins, state.backlog.next());
-        let entry = state.cursors.vacant_entry();
-        let key = entry.key();
-        entry.insert(Cursor::new(Author { slot: key as u32, join }, next));
+        let (join, next) = (state.joins, state.backlog.numbers().end);
+        let key = state.cursors.vacant_key();
+        state.cursors.insert(Cursor::new(Author { slot: key as u32, join }, next));
         Member(Rc::new(Joined { room: self.clone(), key }))
     }
 
@@ -126,29 +119,35 @@ impl Room {
         self.len() == 0
     }
 
-    /// Numbers of the last lines that members published, at most so many, oldest first, as far as
-    /// the backlog still has them.
+    /// The numbers of the last `lines` lines that members published, at most [`HISTORY_LINES`] and
+    /// no more than the backlog still has, oldest first.
     pub(crate) fn history(&self, lines: usize) -> Vec<u64> {
-        let state = self.0.borrow();
-        let kept = state.spoken.partition_point(|number| *number < state.backlog.first());
-        let start = state.spoken.len().saturating_sub(lines).max(kept);
-        state.spoken.range(start..).copied().collect()
+        let backlog = &self.0.borrow().backlog;
+        let by_members = backlog.numbers().rev().filter(|&n| backlog.author(n).is_some());
+        let mut numbers: Vec<u64> = by_members.take(lines.min(HISTORY_LINES)).collect();
+        numbers.reverse();
+        numbers
     }
 
     /// Appends line `number` to `out`; false when the backlog has dropped it.
     pub(crate) fn copy_line(&self, number: u64, out: &mut Vec<u8>) -> bool {
-        let state = self.0.borrow();
-        let is_kept = (state.backlog.first()..state.backlog.next()).contains(&number);
+        let backlog = &self.0.borrow().backlog;
+        let is_kept = backlog.numbers().contains(&number);
         if is_kept {
-            let (front, back) = state.backlog.line(number);
-            out.extend([front, back].concat());
+            out.extend(backlog.line(number).concat());
         }
         is_kept
     }
 
-    /// Number of the next line.
+    /// The number that the next line will have.
     pub(crate) fn next(&self) -> u64 {
-        self.0.borrow().backlog.next()
+        self.0.borrow().backlog.numbers().end
+    }
+
+    /// Wakes only once nothing is borrowed: a waker may run code that comes back to the room.
+    fn append(&self, line: &str, author: Option<Author>) {
+        let ring = self.0.borrow_mut().append(line.as_bytes(), author);
+        ring.into_iter().for_each(Ring::close);
     }
 }
 
@@ -164,7 +163,7 @@ impl fmt::Debug for Room {
     }
 }
 
-/// One who takes part in a room; clones are the same member. Dropping the last one is leaving.
+/// A member of a room; clones are the same member. Dropping the last one is leaving.
 #[derive(Clone, Debug)]
 pub struct Member(Rc<Joined>);
 
@@ -192,13 +191,9 @@ impl Member {
 
     /// As [`publish`](Self::publish), of a line that is clean already.
     pub(crate) fn publish_clean(&self, line: &str) {
-        let mut state = self.state();
-        let cursor = &state.cursors[self.0.key];
-        if cursor.left_at.is_none() {
-            let author = cursor.author;
-            let ring = state.publish(line.as_bytes(), Some(author));
-            drop(state);
-            ring.into_iter().for_each(Ring::close);
+        let Cursor { author, left_at, .. } = self.state().cursors[self.0.key];
+        if left_at.is_none() {
+            self.0.room.append(line, Some(author));
         }
     }
 
@@ -210,7 +205,7 @@ impl Member {
         let cursor = &mut state.cursors[self.0.key];
         let fits = cursor.pending.len() + bytes.len() <= PENDING_BYTES;
         if fits {
-            // Once for all that may follow.
+            // At once, so that what follows does not make it grow step by step.
             cursor.pending.reserve_exact(PENDING_BYTES - cursor.pending.len());
             cursor.pending.extend_from_slice(bytes);
             let waiting = cursor.waker.take();
@@ -247,16 +242,16 @@ impl Member {
         }
     }
 
-    /// Copies what is ready for this member into `buffer`, whole lines as far as they fit, and
-    /// moves nothing: [`consume`](Self::consume) does.
+    /// Copies what is ready for this member into `buffer`, and moves past none of it:
+    /// [`consume`](Self::consume) does, for as much as the socket took.
     pub(crate) fn fill(&self, buffer: &mut [u8]) -> Fill {
         let State { backlog, cursors, .. } = &mut *self.state();
         cursors[self.0.key].fill(backlog, buffer)
     }
 
     /// Moves past the first `bytes` of what [`fill`](Self::fill) has just copied, and returns how
-    /// many lines begin in them. The next call finishes a line that is taken in part, whatever the
-    /// backlog drops.
+    /// many lines begin in them. The next call goes on within a line that is taken in part,
+    /// whatever the backlog drops.
     pub(crate) fn consume(&self, bytes: usize) -> u64 {
         let State { backlog, cursors, .. } = &mut *self.state();
         cursors[self.0.key].consume(backlog, bytes)
@@ -268,7 +263,7 @@ impl Member {
         state.backlog.bytes_from(state.cursors[self.0.key].next)
     }
 
-    /// Waits until there may be something to take, or the end.
+    /// Waits until there may be something to take, or the end: for the ring, or to be woken alone.
     pub(crate) async fn ready(&self) {
         let ring = self.state().ring.receiver();
         let mut rung = pin!(ring.recv());
@@ -288,11 +283,11 @@ impl Member {
         if cursor.is_ready(backlog) {
             return Poll::Ready(());
         }
-        if !cursor.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            let before = cursor.waker.replace(cx.waker().clone());
-            drop(state);
-            drop(before);
-        }
+        let is_known = cursor.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        let former = if is_known { None } else { cursor.waker.replace(cx.waker().clone()) };
+        drop(state);
+        // Not while the room is borrowed: it may be the last that holds a task with a member.
+        drop(former);
         Poll::Pending
     }
 
@@ -311,7 +306,8 @@ impl Joined {
 impl Drop for Joined {
     fn drop(&mut self) {
         self.leave();
-        let _dropped_here = self.room.0.borrow_mut().cursors.remove(self.key);
+        // Its waker too is dropped only once nothing is borrowed.
+        let _cursor = self.room.0.borrow_mut().cursors.remove(self.key);
     }
 }
 
@@ -322,34 +318,31 @@ fn cleaned(text: &[u8]) -> String {
 }
 
 impl State {
-    /// The ring to close, once nothing is borrowed: a waker may come back here.
+    /// Returns the ring to close.
     #[must_use]
-    fn publish(&mut self, line: &[u8], author: Option<Author>) -> Option<Ring> {
+    fn append(&mut self, line: &[u8], author: Option<Author>) -> Option<Ring> {
         let line = &line[..character_start(line, LINE_BYTES - 2)];
-        if author.is_some() {
-            if self.spoken.len() == HISTORY_LINES {
-                self.spoken.pop_front();
-            }
-            self.spoken.push_back(self.backlog.next());
-        }
         let cursors = &mut self.cursors;
         self.backlog.push([line, b"\r\n"], author, |number, author| {
             let Some(author) = author else { return };
-            if let Some(cursor) = cursors.get_mut(author.slot as usize) {
-                if cursor.author == author && cursor.next <= number {
+            match cursors.get_mut(author.slot as usize) {
+                Some(cursor) if cursor.author == author && cursor.next <= number => {
                     cursor.own_dropped += 1;
                 }
+                _ => {}
             }
         });
         self.ring.ring()
     }
 
+    /// Returns the waker to wake.
+    #[must_use]
     fn leave(&mut self, key: usize) -> Option<Waker> {
         let cursor = &mut self.cursors[key];
         if cursor.left_at.is_some() {
             return None;
         }
-        cursor.left_at = Some(self.backlog.next());
+        cursor.left_at = Some(self.backlog.numbers().end);
         self.present -= 1;
         cursor.waker.take()
     }

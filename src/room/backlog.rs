@@ -1,11 +1,21 @@
-//! The bounded log of a room: finished lines, one after another, the oldest dropped first.
+//! The backlog of a room: finished lines, one after another, the oldest dropped first.
 //!
-//! Lines stand in one ring of bytes, so that a writer copies a run of them without a pointer to
-//! each; what the log can cost is one figure.
+//! All bytes stand in one ring buffer, so that a writer copies a run of lines without following a
+//! pointer to each, and one figure bounds what the backlog can cost. Lines are numbered from 0, for
+//! ever, and an entry says where one begins; it ends where the next one begins, or the bytes do:
+//!
+//! ```text
+//!            first = 7                           position of line 8 in the ring buffer:
+//! bytes      hello\r\n hi\r\n       bye\r\n       97 - 90 = 7 bytes behind the oldest one
+//! entries    start: 90  start: 97  start: 101    line 8: the bytes from position 7 to that of
+//! line       7          8          9             line 9, which is 101 - 90 = 11
+//! ```
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
-/// Who published a line: the slot and the join that held it then. Slots are reused, joins not.
+/// Who published a line: the slot of its cursor, and which of the joins held it then. A slot is
+/// used again by another member; the number of a join is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Author {
     pub(super) slot: u32,
@@ -15,16 +25,16 @@ pub(super) struct Author {
 /// What one line costs beside its bytes.
 const ENTRY_BYTES: usize = size_of::<Entry>();
 
-/// Bytes of a line that is empty: its end.
+/// Bytes of a line that is empty: its CR LF.
 const SHORTEST_LINE: usize = 2;
 
-/// Bytes that a log may take before it has any line; a larger one grows by doubling from there.
-const AT_ONCE: usize = 4 * 1024 * 1024;
+/// Bytes that a backlog reserves before it has any line; a larger one grows by doubling from there.
+const RESERVED_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Debug)]
 struct Entry {
-    /// Bytes ever logged, up to and including this line.
-    end: u64,
+    /// Bytes appended before this line since the backlog was last empty.
+    start: u64,
     author: Option<Author>,
 }
 
@@ -34,34 +44,29 @@ pub(super) struct Backlog {
     entries: VecDeque<Entry>,
     /// Lines dropped so far, which is the number of the oldest line kept.
     first: u64,
-    /// Bytes of the lines dropped so far.
-    dropped_bytes: u64,
     limit: usize,
 }
 
 impl Backlog {
-    /// A log that keeps at most `limit` bytes, entries included, but always the newest line.
+    /// A backlog that keeps at most `limit` bytes, entries included, but always the newest line.
     ///
-    /// Its rings have their last size at once, and the system gives it page by page as they fill:
-    /// grown amid what many clients hold, they would keep glibc from giving that back later.
+    /// Its buffers have their final size from the start, and the system gives the memory page by
+    /// page as they fill. If they grew later, among what many clients hold, glibc could not give
+    /// that back when the clients are gone.
     pub(super) fn new(limit: usize) -> Backlog {
-        let at_once = limit.min(AT_ONCE);
-        let bytes = VecDeque::with_capacity(at_once);
-        let entries = VecDeque::with_capacity(at_once / (ENTRY_BYTES + SHORTEST_LINE));
-        Backlog { bytes, entries, first: 0, dropped_bytes: 0, limit }
+        let reserved = limit.min(RESERVED_BYTES);
+        let bytes = VecDeque::with_capacity(reserved);
+        let entries = VecDeque::with_capacity(reserved / (ENTRY_BYTES + SHORTEST_LINE));
+        Backlog { bytes, entries, first: 0, limit }
     }
 
-    /// Number of the oldest line kept.
-    pub(super) fn first(&self) -> u64 {
-        self.first
+    /// The numbers of the lines kept; its end is the number that the next line will have.
+    pub(super) fn numbers(&self) -> Range<u64> {
+        self.first..self.first + self.entries.len() as u64
     }
 
-    /// Number the next line will have.
-    pub(super) fn next(&self) -> u64 {
-        self.first + self.entries.len() as u64
-    }
-
-    /// Appends a line given in two parts, and hands the number and author of each line dropped for it to `dropped`.
+    /// Appends a line given in two parts, and hands the number and author of each line that is
+    /// dropped for it to `dropped`.
     pub(super) fn push(
         &mut self,
         line: [&[u8]; 2],
@@ -70,53 +75,55 @@ impl Backlog {
     ) {
         let len = line[0].len() + line[1].len();
         while self.cost() + len + ENTRY_BYTES > self.limit {
+            let oldest = self.position(self.first + 1);
             let Some(entry) = self.entries.pop_front() else { break };
-            self.bytes.drain(..(entry.end - self.dropped_bytes) as usize);
-            self.dropped_bytes = entry.end;
+            self.bytes.drain(..oldest);
             dropped(self.first, entry.author);
             self.first += 1;
         }
         self.reserve(len);
-        self.bytes.extend(line[0]);
-        self.bytes.extend(line[1]);
-        let end = self.dropped_bytes + self.bytes.len() as u64;
-        self.entries.push_back(Entry { end, author });
+        let start = self.base() + self.bytes.len() as u64;
+        self.entries.push_back(Entry { start, author });
+        line.into_iter().for_each(|part| self.bytes.extend(part));
     }
 
-    /// Who published line `number`, which the log must hold.
+    /// Who published line `number`, which the backlog must hold.
     pub(super) fn author(&self, number: u64) -> Option<Author> {
         self.entries[(number - self.first) as usize].author
     }
 
-    /// Bytes kept of line `number` and all behind it.
+    /// Bytes kept of line `number` and of all behind it.
     pub(super) fn bytes_from(&self, number: u64) -> usize {
-        self.bytes.len() - self.start(number.max(self.first))
+        self.bytes.len() - self.position(number.max(self.first))
     }
 
-    /// Line `number`, which the log must hold; in two parts where the ring wraps.
-    pub(super) fn line(&self, number: u64) -> (&[u8], &[u8]) {
-        let (start, end) = (self.start(number), self.start(number + 1));
+    /// Line `number`, which the backlog must hold. It is in two parts where it goes over the end of
+    /// the ring buffer; otherwise one of them is empty.
+    pub(super) fn line(&self, number: u64) -> [&[u8]; 2] {
+        let (start, end) = (self.position(number), self.position(number + 1));
         let (front, back) = self.bytes.as_slices();
-        let split = front.len();
-        (
-            &front[start.min(split)..end.min(split)],
-            &back[start.saturating_sub(split)..end.saturating_sub(split)],
-        )
+        let in_front = |position: usize| position.min(front.len());
+        let in_back = |position: usize| position.saturating_sub(front.len());
+        [&front[in_front(start)..in_front(end)], &back[in_back(start)..in_back(end)]]
     }
 
-    /// Where line `number` begins in the ring; the end of the ring for the next line.
-    fn start(&self, number: u64) -> usize {
-        match (number - self.first) as usize {
-            0 => 0,
-            index => (self.entries[index - 1].end - self.dropped_bytes) as usize,
-        }
+    /// Where line `number` begins in the ring buffer, counted from its oldest byte; for the next
+    /// line, where it will.
+    fn position(&self, number: u64) -> usize {
+        let entry = self.entries.get((number - self.first) as usize);
+        entry.map_or(self.bytes.len(), |entry| (entry.start - self.base()) as usize)
+    }
+
+    /// What the starts of entries are counted from: the start of the oldest line kept.
+    fn base(&self) -> u64 {
+        self.entries.front().map_or(0, |oldest| oldest.start)
     }
 
     fn cost(&self) -> usize {
         self.bytes.len() + self.entries.len() * ENTRY_BYTES
     }
 
-    /// Doubles the ring, but not beyond the limit as `VecDeque` would by itself.
+    /// Doubles the ring buffer, but not beyond the limit as `VecDeque` would by itself.
     fn reserve(&mut self, more: usize) {
         let needed = self.bytes.len() + more;
         if needed > self.bytes.capacity() {

@@ -1,9 +1,19 @@
 //! A member's place in the backlog: which lines it has still to take, and their copying out.
 //!
-//! What a member takes is, in this order: `pending` (the rest of a line that it took in part, then
-//! what it was told), and the lines from `next` on that are not its own. [`Cursor::fill`] copies
-//! from the front of that sequence without moving; the caller writes, and may get rid of fewer
-//! bytes; [`Cursor::consume`] walks the same sequence again for as many bytes as were written.
+//! What a member is due, in this order: the bytes in `pending` (the rest of a line that it took in
+//! part, then what it alone was told), and the lines from number `next` on, without its own.
+//!
+//! ```text
+//! pending  "lo\r\n"             fill copied 4 bytes pending, 4 of line 7 and 5 of line 9, and the
+//! line 7   "hi\r\n"   ◄ next    socket took 12 of these 13: consume(12) passes what is pending,
+//! line 8   its own              line 7, its own line 8 and all but one byte of line 9. Now "\n" is
+//! line 9   "you\r\n"            pending, and next is 10.
+//! ```
+//!
+//! [`Cursor::fill`] copies from the front of that sequence and moves nothing, since the socket may
+//! take fewer bytes than it is given. [`Cursor::consume`] then walks the same sequence for as many
+//! bytes as were written. The rest of the line in which they end moves to `pending`, so `next` never
+//! stands within a line, and the backlog may drop any line between two writes.
 
 use std::task::Waker;
 
@@ -14,13 +24,13 @@ pub(super) struct Cursor {
     pub(super) author: Author,
     /// Number of the next line to take.
     pub(super) next: u64,
-    /// The line before which the member left: it takes none from there on.
+    /// Set once the member has left: it takes the lines before this number, and then no more.
     pub(super) left_at: Option<u64>,
-    /// Lines of its own among those dropped at or after `next`: it did not miss them.
+    /// How many lines of its own the backlog has dropped from `next` on: it did not miss those.
     pub(super) own_dropped: u64,
     /// Lines missed that it has not been told of.
     missed: u64,
-    /// Bytes for this member alone.
+    /// Bytes for this member alone, to be taken before any line.
     pub(super) pending: Vec<u8>,
     /// Woken when something is due to this member alone; the ring would wake everybody.
     pub(super) waker: Option<Waker>,
@@ -41,34 +51,30 @@ impl Cursor {
 
     /// Whether there may be something to take, or the end.
     pub(super) fn is_ready(&self, backlog: &Backlog) -> bool {
-        self.next < self.end(backlog)
-            || !self.pending.is_empty()
-            || self.left_at.is_some()
-            || self.missed > 0
+        let has_left = self.left_at.is_some();
+        has_left || self.missed > 0 || !self.pending.is_empty() || self.next < self.end(backlog)
     }
 
-    /// Copies as many whole lines as fit into `buffer`; of the first one as much as fits, so that
-    /// a small buffer gets on too.
+    /// Copies what is pending and as many whole lines behind it as fit into `buffer`. Where nothing
+    /// is pending, a first line that does not fit is copied in part, so that a small buffer gets
+    /// through it too.
     pub(super) fn fill(&mut self, backlog: &Backlog, buffer: &mut [u8]) -> Fill {
         self.skip(backlog);
-        // A notice of what it missed may not tear a line, so that one is finished first.
+        // The caller tells the member how many, and `pending` must have room for that: so what is
+        // pending goes out first, and no line before the notice.
         if self.pending.is_empty() && self.missed > 0 {
             return Fill::Missed(std::mem::take(&mut self.missed));
         }
         let size = buffer.len();
         let mut free = put(buffer, &self.pending);
-        if self.missed == 0 {
-            for number in self.next..self.end(backlog) {
-                if self.is_own(backlog, number) {
-                    continue;
-                }
-                let (front, back) = backlog.line(number);
-                let is_first = free.len() == size;
-                if free.is_empty() || (!is_first && front.len() + back.len() > free.len()) {
-                    break;
-                }
-                free = put(put(free, front), back);
+        let lines = if self.missed == 0 { self.next..self.end(backlog) } else { 0..0 };
+        for number in lines.filter(|number| !self.is_own(backlog, *number)) {
+            let [front, back] = backlog.line(number);
+            let fits = front.len() + back.len() <= free.len();
+            if !fits && (free.is_empty() || free.len() < size) {
+                break;
             }
+            free = put(put(free, front), back);
         }
         match size - free.len() {
             0 if self.left_at.is_some_and(|left_at| self.next >= left_at) => Fill::End,
@@ -77,23 +83,24 @@ impl Cursor {
         }
     }
 
-    /// Moves past the first `bytes` of what `fill` copied; returns the lines that begin in them.
+    /// Moves past the first `bytes` of what `fill` has copied; returns how many lines begin in
+    /// them.
     pub(super) fn consume(&mut self, backlog: &Backlog, bytes: usize) -> u64 {
         let told = bytes.min(self.pending.len());
         self.pending.drain(..told);
         if self.pending.is_empty() {
+            // An idle member holds no memory for it.
             self.pending = Vec::new();
         }
         let (mut left, mut lines) = (bytes - told, 0);
         while left > 0 {
             if !self.is_own(backlog, self.next) {
-                let (front, back) = backlog.line(self.next);
-                let in_front = left.min(front.len());
-                let in_back = (left - in_front).min(back.len());
-                // The backlog may drop this line before the rest of it is written.
-                self.pending.extend_from_slice(&front[in_front..]);
-                self.pending.extend_from_slice(&back[in_back..]);
-                left -= in_front + in_back;
+                for part in backlog.line(self.next) {
+                    let taken = left.min(part.len());
+                    left -= taken;
+                    // Empty but for the line in which the bytes end, which is the last one here.
+                    self.pending.extend_from_slice(&part[taken..]);
+                }
                 lines += 1;
             }
             self.next += 1;
@@ -101,9 +108,10 @@ impl Cursor {
         lines
     }
 
-    /// Moves over what the backlog has dropped, which is missed, and over the member's own lines.
+    /// Moves to the first line kept that is not the member's own. What the backlog has dropped on
+    /// the way it missed, but for its own.
     fn skip(&mut self, backlog: &Backlog) {
-        let kept = backlog.first().min(self.end(backlog));
+        let kept = backlog.numbers().start.min(self.end(backlog));
         if self.next < kept {
             self.missed += kept - self.next - self.own_dropped;
             self.own_dropped = 0;
@@ -116,7 +124,7 @@ impl Cursor {
 
     /// The number of the line before which this member's reading ends for now.
     fn end(&self, backlog: &Backlog) -> u64 {
-        self.left_at.unwrap_or(backlog.next())
+        self.left_at.unwrap_or(backlog.numbers().end)
     }
 
     fn is_own(&self, backlog: &Backlog, number: u64) -> bool {

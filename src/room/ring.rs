@@ -1,14 +1,15 @@
-//! The ring that all who wait in a room listen to.
+//! The ring: how all members that wait are woken at once.
 
 use std::convert::Infallible;
 use std::rc::Rc;
 
 use async_channel::{Receiver, Sender};
 
-/// A channel that is closed to ring and replaced by a new one: one call wakes everybody, and who
-/// waits holds a listener of some 100 bytes. A channel for each member costs 768.
+/// A channel that carries no message: closing it wakes everybody who receives from it, and a new
+/// one takes its place. Each waiting member costs a listener of about 100 bytes; a channel for each
+/// member would cost 768.
 ///
-/// Who waits shares the receiver: its own clones are counted with atomic operations.
+/// The receiver is shared by an `Rc`, whose count is not atomic as that of its own clones is.
 pub(super) struct Ring(Sender<Infallible>, Rc<Receiver<Infallible>>);
 
 impl Ring {
@@ -17,12 +18,12 @@ impl Ring {
         Ring(sender, Rc::new(receiver))
     }
 
-    /// Its message never comes; that it is closed is the ring.
+    /// What a member waits at: receiving from it ends when the ring is closed.
     pub(super) fn receiver(&self) -> Rc<Receiver<Infallible>> {
         self.1.clone()
     }
 
-    /// The ring to close, if anybody waits at it; a new one stands in its place.
+    /// The ring to [close](Self::close), if anybody waits at it; a new one takes its place.
     pub(super) fn ring(&mut self) -> Option<Ring> {
         let heard = Rc::strong_count(&self.1) > 1;
         heard.then(|| std::mem::replace(self, Ring::new()))
