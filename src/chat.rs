@@ -1,24 +1,24 @@
-//! The chat service: a line from one goes to all others.
+//! The chat service: a line that one guest writes goes to all others.
 
 mod calendar;
 mod events;
 mod floor;
 mod guest;
 mod history;
-mod motd;
 mod names;
 mod participant;
 mod presence;
 mod question;
 mod returning;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use slab::Slab;
 
 pub use events::{Event, Events};
 pub use participant::Participant;
@@ -29,33 +29,32 @@ use crate::client::reader::Reader;
 use crate::room::{BACKLOG_BYTES, Room};
 use crate::server::connection::Connection;
 use crate::server::handler::Handler;
-use crate::server::listener::subscriber;
 use crate::server::stats::CloseReason;
 use crate::text;
 use calendar::Calendar;
 use events::Feed;
 use floor::Floor;
 use guest::Guest;
-use names::Names;
 use presence::Presence;
 use question::Newcomer;
 use returning::Returning;
 
-/// For one who lost a letter on the way: the telnet of inetutils swallows 0x85, the second byte of
-/// `х`, until it sends BINARY. A raw client must not be sent telnet, so its person is told.
+/// For a guest whose line came without one of its bytes: the telnet of inetutils swallows 0x85, the
+/// second byte of `х`, until it sends BINARY. A client that has sent no telnet command must not be
+/// sent one, so its person is told.
 const BROKEN_HINT: &[u8] = b"*** a letter of that line was lost. In telnet: press ^], type \
                             \"set outbinary\", press Enter. Elsewhere: choose UTF-8\r\n";
 
-/// How a chat is to be.
+/// How a chat behaves.
 #[derive(Clone, Debug)]
 pub struct ChatConfig {
-    /// Bytes of lines that are kept for who is slow, see [`Room::new`]; 1 MiB by default.
+    /// Bytes of lines that are kept for slow readers, see [`Room::new`]; 1 MiB by default.
     pub backlog_bytes: usize,
-    /// Lines of the past a newcomer reads, at most 1000; 0 is none. 20 by default.
+    /// Lines of the history that a newcomer reads, at most 1000; 0 is none. 20 by default.
     pub history: usize,
     /// Lines that a newcomer reads after its welcome, without what must not reach a terminal.
     pub motd: Option<String>,
-    /// Lines begin with HH:MM in this zone, and the past is told by days.
+    /// Lines begin with HH:MM in this zone, and the history has headings for former days.
     pub timestamps: Option<TimeZone>,
     /// People read `?` for whatever is not ASCII, and choose names in it: for terminals that do
     /// not show UTF-8.
@@ -92,8 +91,11 @@ struct Inner {
     /// Where lines are stamped.
     calendar: Option<RefCell<Calendar>>,
     floor: Floor,
-    names: RefCell<Names<Connection>>,
-    /// Why the host has those removed who have not gone yet, by place.
+    /// Who is here; a guest's key is its place.
+    participants: RefCell<Slab<Participant>>,
+    /// Clients that have come so far.
+    arrivals: Cell<u64>,
+    /// Why the host removes guests, by place, until they are gone.
     removals: RefCell<HashMap<usize, String>>,
     returning: RefCell<Returning>,
     presence: RefCell<Presence>,
@@ -109,10 +111,10 @@ impl Default for Chat {
 impl Chat {
     /// An empty chat.
     pub fn new(mut config: ChatConfig) -> Chat {
-        config.motd = config.motd.map(|text| motd::lines(&text));
-        if config.ascii {
-            config.motd = config.motd.map(|text| text::to_ascii(&text));
-        }
+        config.motd = config.motd.map(|text| {
+            let shown = text::clean_lines(&text);
+            if config.ascii { text::to_ascii(&shown) } else { shown }
+        });
         let room = Room::new(config.backlog_bytes);
         let calendar = config.timestamps.clone().map(|zone| RefCell::new(Calendar::new(zone)));
         Chat(Rc::new(Inner {
@@ -120,7 +122,8 @@ impl Chat {
             room,
             calendar,
             floor: Floor::default(),
-            names: RefCell::default(),
+            participants: RefCell::default(),
+            arrivals: Cell::default(),
             removals: RefCell::default(),
             returning: RefCell::default(),
             presence: RefCell::default(),
@@ -142,25 +145,21 @@ impl Chat {
 
     /// Who is here, in no order.
     pub fn participants(&self) -> Vec<Participant> {
-        let names = self.0.names.borrow();
-        let participants = names.all().map(|(place, (name, connection))| Participant {
-            name: name.to_string(),
-            connection: connection.clone(),
-            place,
-        });
-        participants.collect()
+        self.0.participants.borrow().iter().map(|(_, guest)| guest.clone()).collect()
     }
 
-    /// Has one go; it and the others read `why`. False when it has gone already.
+    /// Has a guest go; it and the others read `why`. False when it has gone already.
     pub fn remove(&self, participant: &Participant, why: &str) -> bool {
-        let is_here = self.0.names.borrow().all().any(|(_, (_, it))| *it == participant.connection);
-        if is_here {
-            let mut line = String::new();
-            text::clean_into_one(why.as_bytes(), &mut line);
-            self.0.removals.borrow_mut().insert(participant.place, line);
-            participant.connection.request_close(CloseReason::Removed);
-        }
-        is_here
+        let here = self.0.participants.borrow();
+        let found = here.iter().find(|(_, it)| it.connection == participant.connection);
+        let place = found.map(|(place, _)| place);
+        drop(here);
+        let Some(place) = place else { return false };
+        let mut line = String::new();
+        text::clean_into_one(why.as_bytes(), &mut line);
+        self.0.removals.borrow_mut().insert(place, line);
+        participant.connection.request_close(CloseReason::Removed);
+        true
     }
 
     /// Lets a client take part, as [`serve`](crate::serve) does; for a handler that does more
@@ -169,7 +168,21 @@ impl Chat {
         &self,
         connection: Connection,
     ) -> impl Future<Output = Result<(), CloseReason>> + use<> {
-        take_part(self.clone(), connection)
+        let chat = self.clone();
+        let usage = chat.0.returning.borrow().usage(connection.peer().ip());
+        let mut input = Reader::new(connection.clone(), chat.0.config.rate_limit, usage);
+        async move {
+            let guest = Box::pin(enter(chat, connection, &mut input)).await?;
+            let result = guest.listen(&mut input).await;
+            guest.leave(result.err().unwrap_or(CloseReason::Left), input.usage());
+            result
+        }
+    }
+
+    /// The name of a client that chooses none; never given twice.
+    fn guest_name(&self) -> String {
+        self.0.arrivals.set(self.0.arrivals.get() + 1);
+        format!("guest{}", self.0.arrivals.get())
     }
 
     /// What stands in front of a line now.
@@ -188,25 +201,6 @@ impl Handler for Chat {
     }
 }
 
-/// Lets the client take part until it leaves: joins, relays its lines, announces its leave with
-/// the reason.
-fn take_part(
-    chat: Chat,
-    connection: Connection,
-) -> impl Future<Output = Result<(), CloseReason>> + 'static {
-    let usage = chat.0.returning.borrow().usage(subscriber(connection.peer().ip()));
-    let mut input = Reader::new(connection.clone(), chat.0.config.rate_limit, usage);
-    // A block and not an `async fn`, and what is soon over in a box: every idle client holds
-    // this future.
-    async move {
-        let guest = Box::pin(enter(chat, connection, &mut input)).await?;
-        let result = guest.listen(&mut input).await;
-        guest.remember(input.usage());
-        guest.leave(result.err().unwrap_or(CloseReason::Left));
-        result
-    }
-}
-
 /// Brings the client in, with the task that writes to it.
 async fn enter(
     chat: Chat,
@@ -214,15 +208,13 @@ async fn enter(
     input: &mut Reader,
 ) -> Result<Guest, CloseReason> {
     let Newcomer { name, said } = question::newcomer(&chat, &connection, input).await?;
-    let guest = Guest::enter(chat, connection.clone(), name.into());
+    let guest = Guest::enter(chat, connection.clone(), name);
     connection.spawn_writer(guest.writer());
-    if let Some(said) = said {
-        guest.say_at_once(said, input);
-    }
+    said.iter().for_each(|line| guest.say(line));
     Ok(guest)
 }
 
-/// The last line a client reads, where it did not choose to go.
+/// The last line that a client reads, where it did not choose to go.
 fn farewell(reason: CloseReason) -> Option<&'static str> {
     match reason {
         CloseReason::GoingDown => Some(GOODBYE),
@@ -230,5 +222,16 @@ fn farewell(reason: CloseReason) -> Option<&'static str> {
             Some("*** this is a telnet chat: come with telnet, PuTTY or nc\r\n")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_name_is_never_given_twice() {
+        let chat = Chat::default();
+        assert_ne!(chat.guest_name(), chat.guest_name());
     }
 }

@@ -45,6 +45,16 @@ pub(crate) fn clean_into_one(text: &[u8], out: &mut String) {
     }
 }
 
+/// [Cleans](clean) a text line by line, so that each ends in CR LF, whatever ended it before.
+pub(crate) fn clean_lines(text: &str) -> String {
+    let mut out = String::new();
+    for line in with_one_line_end(text).lines() {
+        clean(line.as_bytes(), &mut out);
+        out += "\r\n";
+    }
+    out
+}
+
 /// False for what could do more than stand in a line: C0, DEL and C1 controls, line and
 /// paragraph separators, the bidi controls (UAX #9) and the deprecated format characters beside
 /// them, interlinear annotation, and the tag characters and further variation selectors, which
@@ -166,6 +176,12 @@ mod tests {
             clean_into_one(text, &mut out);
             assert_eq!(out, line);
         }
+    }
+
+    #[test]
+    fn every_line_of_a_text_ends_in_cr_lf() {
+        assert_eq!(clean_lines("a\nb\r\nc\rd\n\ne"), "a\r\nb\r\nc\r\nd\r\n\r\ne\r\n");
+        assert_eq!(clean_lines(""), "");
     }
 
     #[test]

@@ -4,16 +4,18 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::room::HISTORY_LINES;
 
-/// Stamps lines, and remembers as many days as the lines of the past can be of.
+/// Stamps lines, and remembers on which days the lines of the history were said.
 #[derive(Debug)]
 pub(super) struct Calendar {
     zone: TimeZone,
-    /// Days as people read them, each with the number of the first line said on it.
-    days: VecDeque<(String, u64)>,
+    /// Days on which anything was said, each with the number of its first line; no more than there
+    /// are lines in a history.
+    days: VecDeque<(Date, u64)>,
 }
 
 impl Calendar {
@@ -23,12 +25,16 @@ impl Calendar {
 
     /// What stands in front of a line at this moment: `HH:MM `.
     pub(super) fn stamp(&self, now: Timestamp) -> String {
-        now.to_zoned(self.zone.clone()).strftime("%H:%M ").to_string()
+        self.zone.to_datetime(now).strftime("%H:%M ").to_string()
+    }
+
+    pub(super) fn today(&self, now: Timestamp) -> Date {
+        self.zone.to_datetime(now).date()
     }
 
     /// Notes that line `number` is said now.
     pub(super) fn said(&mut self, number: u64, now: Timestamp) {
-        let today = self.day(now);
+        let today = self.today(now);
         if self.days.back().is_none_or(|(day, _)| *day != today) {
             if self.days.len() == HISTORY_LINES {
                 self.days.pop_front();
@@ -37,19 +43,16 @@ impl Calendar {
         }
     }
 
-    /// The heading for lines from `number` on, and the number at which the next one is due; no
-    /// heading for lines of today.
-    pub(super) fn heading(&self, number: u64, now: Timestamp) -> (Option<String>, u64) {
-        let next = self.days.partition_point(|(_, first)| *first <= number);
-        let end = self.days.get(next).map_or(u64::MAX, |(_, first)| *first);
-        let day = next.checked_sub(1).map(|index| &self.days[index].0);
-        let day = day.filter(|day| **day != self.day(now));
-        (day.map(|day| format!("*** {day}:\r\n")), end)
+    /// The day on which line `number` was said, if that is known.
+    pub(super) fn day_of(&self, number: u64) -> Option<Date> {
+        let later = self.days.partition_point(|(_, first)| *first <= number);
+        Some(self.days[later.checked_sub(1)?].0)
     }
+}
 
-    fn day(&self, now: Timestamp) -> String {
-        now.to_zoned(self.zone.clone()).strftime("%A, %-d %B %Y").to_string()
-    }
+/// What stands above the lines of a former day.
+pub(super) fn heading(day: Date) -> String {
+    day.strftime("*** %A, %-d %B %Y:\r\n").to_string()
 }
 
 #[cfg(test)]
@@ -61,19 +64,21 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_former_days_have_a_heading_each_day_and_those_of_today_none() {
+    fn every_line_is_of_the_day_on_which_it_was_said() {
         let mut calendar = Calendar::new(TimeZone::fixed(jiff::tz::offset(2)));
         for (number, hours) in [(3, 1), (4, 20), (7, 22), (9, 60)] {
             calendar.said(number, at(hours));
         }
-        let heading = |number, hours| calendar.heading(number, at(hours));
+        let heading = |number| calendar.day_of(number).map(heading);
         let thursday = Some("*** Thursday, 1 January 1970:\r\n".to_owned());
         let friday = Some("*** Friday, 2 January 1970:\r\n".to_owned());
-        assert_eq!(heading(3, 61), (thursday.clone(), 7));
-        assert_eq!(heading(6, 61), (thursday, 7));
-        assert_eq!(heading(7, 61), (friday, 9));
-        assert_eq!(heading(9, 61), (None, u64::MAX));
-        assert!(heading(9, 90).0.is_some(), "today was yesterday");
+        assert_eq!(heading(2), None);
+        assert_eq!(heading(3), thursday);
+        assert_eq!(heading(6), thursday);
+        assert_eq!(heading(7), friday);
+        assert_eq!(heading(8), friday);
+        assert_eq!(calendar.day_of(9), Some(calendar.today(at(61))));
+        assert_ne!(calendar.day_of(9), Some(calendar.today(at(90))), "today was yesterday");
         assert_eq!(calendar.stamp(at(61)), "15:00 ");
     }
 }

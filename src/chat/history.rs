@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 
 use super::Chat;
+use super::calendar::heading;
 use crate::client::writer::missed_notice;
 use crate::server::connection::Connection;
 use crate::server::stats::CloseReason;
 
-/// Bytes of the past that are copied for one newcomer at a time, beside the line that exceeds it.
+/// Bytes of the history that are copied for one newcomer at a time, beside the line that goes over
+/// them.
 const PART_BYTES: usize = 4 * 1024;
 
 /// Tells the newcomer these lines, under a heading for each former day. Of those that the backlog
@@ -25,14 +27,16 @@ pub(super) async fn tell(
     }
     let s = if lines.len() == 1 { "" } else { "s" };
     let mut part = format!("*** the last {} line{s}:\r\n", lines.len()).into_bytes();
-    let (mut day_end, mut dated, mut missed) = (0, false, 0);
+    let calendar = chat.0.calendar.as_ref();
+    let today = calendar.map(|it| it.borrow().today(Timestamp::now()));
+    let (mut shown, mut missed) = (today, 0);
     for &number in lines {
         let mut line = Vec::new();
-        if let Some(calendar) = chat.0.calendar.as_ref().filter(|_| number >= day_end) {
-            let (heading, end) = calendar.borrow().heading(number, Timestamp::now());
-            let heading = heading.or(dated.then(|| "*** today:\r\n".to_owned()));
-            (day_end, dated) = (end, heading.is_some());
-            line = heading.unwrap_or_default().into_bytes();
+        let day = calendar.and_then(|it| it.borrow().day_of(number));
+        if let Some(day) = day.filter(|day| Some(*day) != shown) {
+            shown = Some(day);
+            let is_past = shown != today;
+            line = if is_past { heading(day) } else { "*** today:\r\n".to_owned() }.into_bytes();
         }
         let is_kept = chat.0.room.copy_line(number, &mut line);
         if is_kept {

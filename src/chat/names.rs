@@ -1,103 +1,61 @@
-//! Who is in the chat, and which names one may have. No I/O.
+//! Which names one may have in the chat, and which of them a newcomer reads. No I/O.
 //!
 //! A name is of one script, so that it is not mixed from letters of two alphabets that look alike
 //! (UTS #39), and without characters that another way to write the same letter is made of.
 
-use std::rc::Rc;
-
-use slab::Slab;
 use unicode_script::{Script, UnicodeScript};
 use unicode_width::UnicodeWidthChar;
 
 /// Characters of a chosen name, at most. One has at most four bytes.
-pub(super) const NAME_CHARACTERS: usize = 16;
+const NAME_CHARACTERS: usize = 16;
 
 /// Names a newcomer reads, at most; a count stands for the others.
-pub(super) const WELCOME_NAMES: usize = 10;
+const WELCOME_NAMES: usize = 10;
 
-/// Who is here, in no order, each with what else is known of it.
-#[derive(Debug)]
-pub(super) struct Names<T> {
-    here: Slab<(Rc<str>, T)>,
-    arrivals: u64,
+/// Checks a name that is asked for; what is wrong with it is one sentence.
+pub(super) fn check<'a>(
+    name: &str,
+    ascii: bool,
+    mut taken: impl Iterator<Item = &'a str>,
+) -> Result<(), &'static str> {
+    if ascii && !name.is_ascii() {
+        return Err("a name is 1 to 16 of the letters A-Z a-z, digits, _ and -");
+    }
+    if name.chars().any(|c| is_mark(c) && c.script() == Script::Inherited) {
+        return Err("type a letter and its accent as one character");
+    }
+    let is_short = (1..=NAME_CHARACTERS).contains(&name.chars().count());
+    if !is_short || !name.chars().all(is_allowed) || name.starts_with(is_mark) {
+        return Err("a name is 1 to 16 letters and digits of any script, _ and -");
+    }
+    if !is_of_one_script(name) {
+        return Err("a name is of one script; do not mix alphabets that look alike");
+    }
+    let wanted: String = folded(name).collect();
+    let stem = wanted.trim_end_matches(|c: char| c.is_ascii_digit());
+    if stem.len() < wanted.len() && stem == "guest" {
+        return Err("names like guest3 are given by the server");
+    }
+    if taken.any(|taken| folded(taken).eq(wanted.chars())) {
+        return Err("that name is taken");
+    }
+    Ok(())
 }
 
-impl<T> Default for Names<T> {
-    fn default() -> Self {
-        Names { here: Slab::new(), arrivals: 0 }
-    }
-}
-
-impl<T> Names<T> {
-    /// The name of one who chooses none; never given twice.
-    pub(super) fn guest(&mut self) -> String {
-        self.arrivals += 1;
-        format!("guest{}", self.arrivals)
-    }
-
-    /// Checks a name that is asked for; what is wrong with it is one sentence.
-    pub(super) fn check(&self, name: &str, ascii: bool) -> Result<(), &'static str> {
-        if ascii && !name.is_ascii() {
-            return Err("a name is 1 to 16 of the letters A-Z a-z, digits, _ and -");
-        }
-        if name.chars().any(|c| is_mark(c) && c.script() == Script::Inherited) {
-            return Err("type a letter and its accent as one character");
-        }
-        let length = name.chars().count();
-        if length == 0
-            || length > NAME_CHARACTERS
-            || !name.chars().all(is_allowed)
-            || name.starts_with(is_mark)
-        {
-            return Err("a name is 1 to 16 letters and digits of any script, _ and -");
-        }
-        if !is_of_one_script(name) {
-            return Err("a name is of one script; do not mix alphabets that look alike");
-        }
-        let wanted: String = folded(name).collect();
-        let stem = wanted.trim_end_matches(|c: char| c.is_ascii_digit());
-        if stem.len() < wanted.len() && stem == "guest" {
-            return Err("names like guest3 are given by the server");
-        }
-        if self.here.iter().any(|(_, (taken, _))| folded(taken).eq(wanted.chars())) {
-            return Err("that name is taken");
-        }
-        Ok(())
-    }
-
-    /// Returns the place of the name, by which it leaves.
-    pub(super) fn enter(&mut self, name: Rc<str>, known: T) -> usize {
-        self.here.insert((name, known))
-    }
-
-    /// Everybody who is here, by place.
-    pub(super) fn all(&self) -> impl Iterator<Item = (usize, &(Rc<str>, T))> {
-        self.here.iter()
-    }
-
-    pub(super) fn leave(&mut self, place: usize) {
-        self.here.try_remove(place);
-    }
-
-    /// How many are here.
-    pub(super) fn count(&self) -> usize {
-        self.here.len()
-    }
-
-    /// What the newcomer at this place reads of the others who are here.
-    pub(super) fn welcome(&self, place: usize) -> String {
-        let name = self.here.get(place).map_or("", |(name, _)| name);
-        let others = self.here.iter().filter(|(other, _)| *other != place);
-        let shown: Vec<&str> = others.take(WELCOME_NAMES).map(|(_, (name, _))| &**name).collect();
-        let (shown, count) = (shown.join(", "), self.here.len() - 1);
-        let others = match count {
-            0 => "nobody else is here yet".to_owned(),
-            1 => format!("1 other here: {shown}"),
-            2..=WELCOME_NAMES => format!("{count} others here: {shown}"),
-            _ => format!("{count} others here: {shown} and {} more", count - WELCOME_NAMES),
-        };
-        format!("*** welcome, you are {name}. {others}\r\n")
-    }
+/// What the newcomer of this name reads, and of the `count` others who are here.
+pub(super) fn welcome<'a>(
+    name: &str,
+    count: usize,
+    others: impl Iterator<Item = &'a str>,
+) -> String {
+    let shown = others.take(WELCOME_NAMES).collect::<Vec<_>>().join(", ");
+    let others = match count {
+        0 => "nobody else is here yet".to_owned(),
+        1 => format!("1 other here: {shown}"),
+        2..=WELCOME_NAMES => format!("{count} others here: {shown}"),
+        _ => format!("{count} others here: {shown} and {} more", count - WELCOME_NAMES),
+    };
+    format!("*** welcome, you are {name}. {others}\r\n")
 }
 
 /// Letters, digits and the marks that belong to one script, such as the vowel signs of Thai.
@@ -149,19 +107,15 @@ fn folded(name: &str) -> impl Iterator<Item = char> {
 mod tests {
     use super::*;
 
-    fn with(names: &[&str]) -> Names<()> {
-        let mut all = Names::<()>::default();
-        for name in names {
-            all.enter((*name).into(), ());
-        }
-        all
+    fn check(name: &str, taken: &[&str]) -> Result<(), &'static str> {
+        super::check(name, false, taken.iter().copied())
     }
 
     #[test]
     fn a_name_is_short_plain_and_unlike_any_other() {
-        let names = with(&["Ann", "guest2"]);
+        let taken = ["Ann", "guest2"];
         for good in ["bob", "a", "_-_", "guest", "Guest-3", "sixteen_letters_", "7"] {
-            assert_eq!(names.check(good, false), Ok(()), "{good}");
+            assert_eq!(check(good, &taken), Ok(()), "{good}");
         }
         for bad in [
             "",
@@ -177,7 +131,7 @@ mod tests {
             "guestI0",
             "guestO",
         ] {
-            assert!(names.check(bad, false).is_err(), "{bad}");
+            assert!(check(bad, &taken).is_err(), "{bad}");
         }
     }
 
@@ -197,7 +151,7 @@ mod tests {
             "Ðóra",
             "ნინო",
         ] {
-            assert_eq!(Names::<()>::default().check(good, false), Ok(()), "{good}");
+            assert_eq!(check(good, &[]), Ok(()), "{good}");
         }
     }
 
@@ -220,11 +174,11 @@ mod tests {
             "😃",
             "ann\u{202e}",
         ] {
-            assert!(Names::<()>::default().check(bad, false).is_err(), "{}", bad.escape_unicode());
+            assert!(check(bad, &[]).is_err(), "{}", bad.escape_unicode());
         }
-        let names = with(&["Straße", "Σίσυφος", "Bill", "ЯНА"]);
+        let names = ["Straße", "Σίσυφος", "Bill", "ЯНА"];
         for taken in ["STRASSE", "σίσυφοσ", "BiIl", "b1ll", "яна"] {
-            assert_eq!(names.check(taken, false), Err("that name is taken"), "{taken}");
+            assert_eq!(check(taken, &names), Err("that name is taken"), "{taken}");
         }
     }
 
@@ -232,11 +186,7 @@ mod tests {
     fn the_welcome_names_ten_and_counts_the_others() {
         let names: Vec<String> = (1..=12).map(|n| format!("n{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let welcome = |n: usize| {
-            let mut here = with(&names[..n]);
-            let me = here.enter("me".into(), ());
-            here.welcome(me)
-        };
+        let welcome = |n: usize| welcome("me", n, names[..n].iter().copied());
         assert_eq!(welcome(0), "*** welcome, you are me. nobody else is here yet\r\n");
         assert_eq!(welcome(1), "*** welcome, you are me. 1 other here: n1\r\n");
         assert_eq!(welcome(2), "*** welcome, you are me. 2 others here: n1, n2\r\n");
@@ -244,14 +194,5 @@ mod tests {
             welcome(10).ends_with("10 others here: n1, n2, n3, n4, n5, n6, n7, n8, n9, n10\r\n")
         );
         assert!(welcome(12).ends_with(" n9, n10 and 2 more\r\n"));
-    }
-
-    #[test]
-    fn a_guest_name_is_never_given_twice() {
-        let mut names = Names::<()>::default();
-        let first = names.guest();
-        let place = names.enter(first.as_str().into(), ());
-        names.leave(place);
-        assert_ne!(names.guest(), first);
     }
 }

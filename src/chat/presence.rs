@@ -1,18 +1,25 @@
-//! What the room is told of who comes and goes. No I/O, no clock but the one it is handed.
+//! How those in the chat learn who comes and goes. No I/O, no clock but the one it is handed.
 //!
-//! One by one while that is readable; summed up once a second in a crowd, since announcing each
-//! of n joins to n members is n² lines.
+//! One by one while that is readable; in a crowd summed up once a second, since announcing each of
+//! n joins to n guests is n² lines.
 
 use std::time::{Duration, Instant};
 
 /// Announcements one by one in a second, at most.
 const SINGLE_PER_SECOND: u32 = 50;
 
-/// Members up to whom announcements are made one by one.
-const SINGLE_MEMBERS: usize = 200;
+/// Guests up to whom announcements are made one by one.
+const SINGLE_GUESTS: usize = 200;
 
 /// Time that a summary sums up.
 pub(super) const SUMMARY: Duration = Duration::from_secs(1);
+
+/// What a guest did.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    Joined,
+    Left,
+}
 
 /// Counts comings and goings and decides how they are told.
 #[derive(Debug, Default)]
@@ -20,8 +27,8 @@ pub(super) struct Presence {
     /// The second in which `singles` were announced.
     second: Option<Instant>,
     singles: u32,
-    joined: u64,
-    left: u64,
+    /// Those who joined, and those who left, that the next summary tells of.
+    unsaid: [u64; 2],
 }
 
 /// What is to be done about one coming or going.
@@ -29,52 +36,38 @@ pub(super) struct Presence {
 pub(super) enum Telling {
     /// Announce it now.
     Single,
-    /// It is summed up: take [`Presence::summary`] after [`SUMMARY`].
+    /// It is the first in a summary: take [`Presence::summary`] after [`SUMMARY`].
     Begun,
-    /// It is in the summary that somebody waits for already.
+    /// It is in the summary that is to come already.
     Counted,
 }
 
 impl Presence {
-    /// Someone joined; `members` are in the room now.
-    pub(super) fn join(&mut self, members: usize, now: Instant) -> Telling {
-        let telling = self.tell(members, now);
-        self.joined += u64::from(telling != Telling::Single);
-        telling
-    }
-
-    /// Someone left; `members` are in the room now.
-    pub(super) fn leave(&mut self, members: usize, now: Instant) -> Telling {
-        let telling = self.tell(members, now);
-        self.left += u64::from(telling != Telling::Single);
-        telling
-    }
-
-    /// The summary of what was not told one by one, which begins anew.
-    pub(super) fn summary(&mut self, members: usize) -> Option<String> {
-        let parts = [
-            (std::mem::take(&mut self.joined), "joined"),
-            (std::mem::take(&mut self.left), "left"),
-        ];
-        let parts: Vec<String> =
-            parts.iter().filter(|(n, _)| *n > 0).map(|(n, verb)| format!("{n} {verb}")).collect();
-        (!parts.is_empty()).then(|| format!("*** {} ({members} here)", parts.join(", ")))
-    }
-
-    fn tell(&mut self, members: usize, now: Instant) -> Telling {
-        if self.joined + self.left > 0 {
-            return Telling::Counted;
+    /// Notes that a guest came or went; `here` are in the chat now.
+    pub(super) fn note(&mut self, change: Change, here: usize, now: Instant) -> Telling {
+        let is_begun = self.unsaid != [0; 2];
+        if !is_begun && self.is_single(here, now) {
+            return Telling::Single;
         }
+        self.unsaid[change as usize] += 1;
+        if is_begun { Telling::Counted } else { Telling::Begun }
+    }
+
+    /// The summary of what was not told one by one; it begins anew.
+    pub(super) fn summary(&mut self, here: usize) -> Option<String> {
+        let unsaid = std::mem::take(&mut self.unsaid).into_iter().zip(["joined", "left"]);
+        let parts: Vec<String> =
+            unsaid.filter(|(n, _)| *n > 0).map(|(n, verb)| format!("{n} {verb}")).collect();
+        (!parts.is_empty()).then(|| format!("*** {} ({here} here)", parts.join(", ")))
+    }
+
+    fn is_single(&mut self, here: usize, now: Instant) -> bool {
         if self.second.is_none_or(|start| now.duration_since(start) >= Duration::from_secs(1)) {
             self.second = Some(now);
             self.singles = 0;
         }
         self.singles += 1;
-        if members > SINGLE_MEMBERS || self.singles > SINGLE_PER_SECOND {
-            Telling::Begun
-        } else {
-            Telling::Single
-        }
+        here <= SINGLE_GUESTS && self.singles <= SINGLE_PER_SECOND
     }
 }
 
@@ -87,11 +80,11 @@ mod tests {
         let mut presence = Presence::default();
         let now = Instant::now();
         for n in 1..=SINGLE_PER_SECOND as usize {
-            assert_eq!(presence.join(n, now), Telling::Single);
+            assert_eq!(presence.note(Change::Joined, n, now), Telling::Single);
         }
         assert_eq!(presence.summary(50), None);
         let later = now + Duration::from_secs(1);
-        assert_eq!(presence.leave(49, later), Telling::Single);
+        assert_eq!(presence.note(Change::Left, 49, later), Telling::Single);
     }
 
     #[test]
@@ -100,10 +93,10 @@ mod tests {
         let now = Instant::now();
         let mut tellings = Vec::new();
         for n in 1..=87 {
-            tellings.push(presence.join(n, now));
+            tellings.push(presence.note(Change::Joined, n, now));
         }
         for n in (75..87).rev() {
-            tellings.push(presence.leave(n, now));
+            tellings.push(presence.note(Change::Left, n, now));
         }
         assert_eq!(tellings.iter().filter(|t| **t == Telling::Single).count(), 50);
         assert_eq!(tellings.iter().filter(|t| **t == Telling::Begun).count(), 1);
@@ -114,7 +107,10 @@ mod tests {
     #[test]
     fn in_a_large_room_every_coming_is_summed_up() {
         let mut presence = Presence::default();
-        assert_eq!(presence.join(SINGLE_MEMBERS + 1, Instant::now()), Telling::Begun);
+        assert_eq!(
+            presence.note(Change::Joined, SINGLE_GUESTS + 1, Instant::now()),
+            Telling::Begun
+        );
         assert_eq!(presence.summary(201).as_deref(), Some("*** 1 joined (201 here)"));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_lite::future::or;
 
-use super::{BROKEN_HINT, Chat, farewell};
+use super::{BROKEN_HINT, Chat, farewell, names};
 use crate::client::reader::Reader;
 use crate::client::telnet::Event;
 use crate::driver::Timer;
@@ -12,44 +12,38 @@ use crate::server::connection::Connection;
 use crate::server::stats::CloseReason;
 use crate::text;
 
-/// Time for choosing a name; who takes longer comes in as the guest it is.
+/// Time for choosing a name; who takes longer comes in under the name it was given.
 const NAME_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Time in which more than the one line of an answer comes from a program. A person who types
-/// cannot be as fast, and does not notice the wait.
+/// Time in which a program sends more than the one line of an answer. No person types as fast, and
+/// none notices the wait.
 const PROGRAM: Duration = Duration::from_millis(200);
 
 /// How a newcomer comes in.
 pub(super) struct Newcomer {
     /// The name it chose, or was given.
     pub(super) name: String,
-    /// What it said instead of an answer. No program knows the question: `echo hi | nc -N` says hi.
-    pub(super) said: Option<Said>,
+    /// Lines that it sent instead of an answer, to be said in the chat. No program knows the
+    /// question: `echo hi | nc -N` says hi.
+    pub(super) said: Vec<Vec<u8>>,
 }
 
-/// The words of a program that was asked for a name.
-pub(super) struct Said {
-    pub(super) line: Vec<u8>,
-    /// The input's line is to be said as well.
-    pub(super) and_next: bool,
-}
-
-/// The name of one who comes: its own choice, where the chat asks.
+/// Asks the newcomer for a name, where the chat asks.
 ///
 /// # Errors
-/// Why the connection is over, when it ends before that; the client has been told.
+/// Why the connection is over, when it ends before there is an answer; the client has been told.
 pub(super) async fn newcomer(
     chat: &Chat,
     connection: &Connection,
     input: &mut Reader,
 ) -> Result<Newcomer, CloseReason> {
-    let given = chat.0.names.borrow_mut().guest();
+    let given = chat.guest_name();
     if !chat.0.config.ask_names {
-        return Ok(Newcomer { name: given, said: None });
+        return Ok(Newcomer { name: given, said: Vec::new() });
     }
     let late = async {
         Timer::after(NAME_TIMEOUT).await;
-        Ok(Newcomer { name: given.clone(), said: None })
+        Ok(Newcomer { name: given.clone(), said: Vec::new() })
     };
     or(ask(chat, connection, input, &given), late).await.inspect_err(|reason| {
         let _best_effort = connection.try_write(farewell(*reason).unwrap_or_default().as_bytes());
@@ -63,57 +57,57 @@ async fn ask(
     input: &mut Reader,
     given: &str,
 ) -> Result<Newcomer, CloseReason> {
-    let as_guest = |said| Newcomer { name: given.to_owned(), said };
+    let newcomer = |name: &str, said| Newcomer { name: name.to_owned(), said };
     let question = format!("*** what name shall the others read? Enter keeps {given}\r\n");
     connection.write_all(question.as_bytes()).await?;
+    while next_line(connection, input, &question).await? {
+        let line = input.line().to_vec();
+        let more = or(async { next_line(connection, input, "").await.map(Some) }, async {
+            Timer::after(PROGRAM).await;
+            Ok(None)
+        });
+        match more.await? {
+            Some(true) => return Ok(newcomer(given, vec![line, input.line().to_vec()])),
+            Some(false) => return Ok(newcomer(given, vec![line])),
+            None if !input.unfinished().is_empty() => return Ok(newcomer(given, vec![line])),
+            None => {}
+        }
+        if text::has_broken_character(&line) {
+            connection.write_all(BROKEN_HINT).await?;
+            continue;
+        }
+        let name = String::from_utf8_lossy(&line);
+        let name = name.trim();
+        if name.is_empty() {
+            return Ok(newcomer(given, Vec::new()));
+        }
+        let checked = {
+            let here = chat.0.participants.borrow();
+            names::check(name, chat.0.config.ascii, here.iter().map(|(_, guest)| &*guest.name))
+        };
+        let Err(why) = checked else { return Ok(newcomer(name, Vec::new())) };
+        connection.write_all(format!("*** {why}\r\n").as_bytes()).await?;
+    }
+    if input.unfinished().is_empty() {
+        return Err(CloseReason::Left);
+    }
+    Ok(newcomer(given, Vec::new()))
+}
+
+/// Waits for a line, which is then the input's; false at the client's FIN. What telnet asks on the
+/// way is answered, and `here` where it asks whether anybody is there.
+async fn next_line(
+    connection: &Connection,
+    input: &mut Reader,
+    here: &str,
+) -> Result<bool, CloseReason> {
     while let Some(event) = input.next().await? {
         match event {
-            Event::Line => {
-                let line = input.line().to_vec();
-                if let Some(and_next) = goes_on(connection, input).await? {
-                    return Ok(as_guest(Some(Said { line, and_next })));
-                }
-                if text::has_broken_character(&line) {
-                    connection.write_all(BROKEN_HINT).await?;
-                    continue;
-                }
-                let name = String::from_utf8_lossy(&line);
-                let name = name.trim();
-                if name.is_empty() {
-                    return Ok(as_guest(None));
-                }
-                let checked = chat.0.names.borrow().check(name, chat.0.config.ascii);
-                let Err(why) = checked else {
-                    return Ok(Newcomer { name: name.to_owned(), said: None });
-                };
-                connection.write_all(format!("*** {why}\r\n").as_bytes()).await?;
-            }
+            Event::Line => return Ok(true),
             Event::Reply(bytes) => connection.write_all(&bytes).await?,
-            Event::AreYouThere => connection.write_all(question.as_bytes()).await?,
+            Event::AreYouThere => connection.write_all(here.as_bytes()).await?,
             Event::Interrupt | Event::Leave => return Err(CloseReason::Left),
         }
     }
-    if input.unfinished().is_empty() { Err(CloseReason::Left) } else { Ok(as_guest(None)) }
-}
-
-/// Whether more than a line came at once, which shows a program: `None` where it did not, and
-/// otherwise whether a whole line came, which is now the input's.
-async fn goes_on(connection: &Connection, input: &mut Reader) -> Result<Option<bool>, CloseReason> {
-    let mut late = Timer::after(PROGRAM);
-    loop {
-        let waited = async {
-            (&mut late).await;
-            Ok(None)
-        };
-        let Some(next) = or(async { input.next().await.map(Some) }, waited).await? else {
-            return Ok((!input.unfinished().is_empty()).then_some(false));
-        };
-        match next {
-            None => return Ok(Some(false)),
-            Some(Event::Line) => return Ok(Some(true)),
-            Some(Event::Reply(bytes)) => connection.write_all(&bytes).await?,
-            Some(Event::AreYouThere) => {}
-            Some(Event::Interrupt | Event::Leave) => return Err(CloseReason::Left),
-        }
-    }
+    Ok(false)
 }

@@ -1,14 +1,15 @@
-//! How much those who left had used of their rate, so that coming again is no new burst. No I/O,
-//! no clock but the one it is handed.
+//! What those who left had used of their rate limit, so that coming again earns no new burst. No
+//! I/O, no clock but the one it is handed.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::client::rate_limit::Usage;
+use crate::server::listener::subscriber;
 
-/// Subscribers remembered, at most: 64 bytes each. Of more than these, who would earn its burst
-/// again soonest is forgotten.
+/// Subscribers remembered, at most: 64 bytes each. Where there are more, the one whose burst is
+/// earned again soonest is forgotten.
 const SUBSCRIBERS: usize = 1024;
 
 /// What is remembered of each subscriber that has been here.
@@ -16,25 +17,26 @@ const SUBSCRIBERS: usize = 1024;
 pub(super) struct Returning(HashMap<IpAddr, Usage>);
 
 impl Returning {
-    /// What one who comes from `subscriber` has used already.
-    pub(super) fn usage(&self, subscriber: IpAddr) -> Usage {
-        self.0.get(&subscriber).copied().unwrap_or_default()
+    /// What a client at this address has used already.
+    pub(super) fn usage(&self, ip: IpAddr) -> Usage {
+        self.0.get(&subscriber(ip)).copied().unwrap_or_default()
     }
 
-    /// Remembers what one who leaves has used, as long as that is not earned again.
-    pub(super) fn note(&mut self, subscriber: IpAddr, usage: Usage, now: Instant) {
+    /// Remembers what a client has used that leaves, until that is earned again.
+    pub(super) fn note(&mut self, ip: IpAddr, usage: Usage, now: Instant) {
         if !usage.is_remembered(now) {
             return;
         }
-        let usage = usage.max_of(self.usage(subscriber));
-        if self.0.len() >= SUBSCRIBERS && !self.0.contains_key(&subscriber) {
+        let usage = usage.max_of(self.usage(ip));
+        let is_new = !self.0.contains_key(&subscriber(ip));
+        if is_new && self.0.len() >= SUBSCRIBERS {
             self.0.retain(|_, usage| usage.is_remembered(now));
             if self.0.len() >= SUBSCRIBERS {
                 let soonest = self.0.iter().min_by_key(|(_, usage)| **usage).map(|(ip, _)| *ip);
                 soonest.and_then(|ip| self.0.remove(&ip));
             }
         }
-        self.0.insert(subscriber, usage);
+        self.0.insert(subscriber(ip), usage);
     }
 }
 

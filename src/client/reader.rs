@@ -147,16 +147,6 @@ impl Reader {
         or(async { Err(self.connection.closing().await) }, resumed).await
     }
 
-    /// Reads nothing until others have had their turn.
-    ///
-    /// # Errors
-    /// Why the connection is over, if it is.
-    pub(crate) async fn give_way(&mut self) -> Result<(), CloseReason> {
-        self.release();
-        yield_now().await;
-        self.connection.close_reason().map_or(Ok(()), Err)
-    }
-
     /// Gives the buffer back to the others, for one that waits before it reads on.
     pub(crate) fn release(&mut self) {
         if let Some(buffer) = &mut self.buffer {
