@@ -155,9 +155,7 @@ impl Chat {
         let place = found.map(|(place, _)| place);
         drop(here);
         let Some(place) = place else { return false };
-        let mut line = String::new();
-        text::clean_into_one(why.as_bytes(), &mut line);
-        self.0.removals.borrow_mut().insert(place, line);
+        self.0.removals.borrow_mut().insert(place, text::clean_into_one(why.as_bytes()));
         participant.connection.request_close(CloseReason::Removed);
         true
     }

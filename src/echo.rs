@@ -13,20 +13,15 @@ use crate::server::stats::CloseReason;
 /// # Errors
 /// Why the connection ended, where the client did not leave.
 pub async fn echo(connection: Connection) -> Result<(), CloseReason> {
-    while echo_once(&connection).await? {}
-    Ok(())
-}
-
-/// One buffer there and back; false at the client's FIN.
-async fn echo_once(connection: &Connection) -> Result<bool, CloseReason> {
-    let bytes = connection.read().await?;
-    let written = if bytes.is_empty() { 0 } else { connection.try_write(&bytes)? };
-    if written < bytes.len() {
-        // While it waits it holds only what is left.
+    loop {
+        let bytes = connection.read().await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let written = connection.try_write(&bytes)?;
+        // A client that does not read keeps no buffer from the others, only a copy of the rest.
         let rest = bytes[written..].to_vec();
         drop(bytes);
         connection.write_all(&rest).await?;
-        return Ok(true);
     }
-    Ok(!bytes.is_empty())
 }

@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
-use crate::text::{self, character_start};
+use crate::text::{character_start, clean_into_one};
 use backlog::{Author, Backlog};
 use cursor::Cursor;
 use ring::Ring;
@@ -95,7 +95,7 @@ impl Room {
     /// Appends a line for every member to take: one line, whatever it is given. What must not
     /// reach a terminal is taken out, it gets CR LF, and is cut at 4 KiB. MUST NOT wait.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
-        self.append(&cleaned(line.as_ref()), None);
+        self.append(&clean_into_one(line.as_ref()), None);
     }
 
     /// A new member, who reads what is published from now on.
@@ -186,7 +186,7 @@ impl Member {
     /// Appends a line that all others take and this one does not; as [`Room::publish`]
     /// otherwise. One who has left publishes nothing.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
-        self.publish_clean(&cleaned(line.as_ref()));
+        self.publish_clean(&clean_into_one(line.as_ref()));
     }
 
     /// As [`publish`](Self::publish), of a line that is clean already.
@@ -309,12 +309,6 @@ impl Drop for Joined {
         // Its waker too is dropped only once nothing is borrowed.
         let _cursor = self.room.0.borrow_mut().cursors.remove(self.key);
     }
-}
-
-fn cleaned(text: &[u8]) -> String {
-    let mut line = String::with_capacity(text.len());
-    text::clean_into_one(text, &mut line);
-    line
 }
 
 impl State {

@@ -35,14 +35,15 @@ pub(crate) fn clean(line: &[u8], out: &mut String) {
 
 /// [Cleans](clean) a text of any number of lines into one: a line end within becomes a space, one
 /// at its ends nothing.
-pub(crate) fn clean_into_one(text: &[u8], out: &mut String) {
-    let lines = text.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_empty());
-    for (number, line) in lines.enumerate() {
-        if number > 0 {
+pub(crate) fn clean_into_one(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_empty()) {
+        if !out.is_empty() {
             out.push(' ');
         }
-        clean(line, out);
+        clean(line, &mut out);
     }
+    out
 }
 
 /// [Cleans](clean) a text line by line, so that each ends in CR LF, whatever ended it before.
@@ -172,9 +173,7 @@ mod tests {
             (b"\n", ""),
             (b"", ""),
         ] {
-            let mut out = String::new();
-            clean_into_one(text, &mut out);
-            assert_eq!(out, line);
+            assert_eq!(clean_into_one(text), line);
         }
     }
 

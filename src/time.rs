@@ -3,7 +3,6 @@
 
 mod cadence;
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
@@ -33,9 +32,6 @@ const MARGIN: Duration = Duration::from_millis(1);
 /// [`MARGIN`].
 const LONGEST_SLEEP: Duration = Duration::from_secs(2);
 
-/// Time between two ticks, at most: a day.
-const LONGEST_EVERY: Duration = Duration::from_secs(86_400);
-
 /// The time service: everybody reads the time, the same line at the same moment. Clones are the
 /// same clock; give one to [`serve`](crate::serve).
 ///
@@ -54,10 +50,10 @@ pub struct Clock(Rc<Inner>);
 struct Inner {
     room: Room,
     zone: TimeZone,
-    format: Option<String>,
+    format: String,
     cadence: Cadence,
-    /// Set while a task ticks.
-    ticks: Cell<bool>,
+    /// The task that ticks holds a clone.
+    ticker: Rc<()>,
 }
 
 impl Clock {
@@ -75,23 +71,22 @@ impl Clock {
         format: Option<&str>,
         every: Duration,
     ) -> Result<Clock, FormatError> {
-        let every = if every.is_zero() { Duration::from_secs(1) } else { every.min(LONGEST_EVERY) };
+        let offset = if zone == TimeZone::UTC { "Z" } else { "%:z" };
+        let format = format.map_or_else(|| format!("%Y-%m-%dT%H:%M:%S{offset}"), str::to_owned);
         let cadence = Cadence::new(zone.clone(), every);
-        let (format, ticks) = (format.map(str::to_owned), Cell::default());
-        let clock = Clock(Rc::new(Inner { room: Room::new(0), zone, format, cadence, ticks }));
-        let sample = clock.format(Timestamp::UNIX_EPOCH).map_err(FormatError)?;
+        let (room, ticker) = (Room::new(0), Rc::default());
+        let clock = Clock(Rc::new(Inner { room, zone, format, cadence, ticker }));
+        let sample = clock.format(Timestamp::UNIX_EPOCH)?;
         let most = LINE_BYTES - 2;
         if sample.is_empty() {
-            return Err(FormatError("it is empty".into()));
+            Err(FormatError("it is empty".into()))
+        } else if sample.chars().any(char::is_control) {
+            Err(FormatError("it gives control characters".into()))
+        } else if sample.len() > most {
+            Err(FormatError(format!("it gives {} bytes, at most {most} fit", sample.len())))
+        } else {
+            Ok(clock)
         }
-        if sample.chars().any(char::is_control) {
-            return Err(FormatError("it gives control characters".into()));
-        }
-        if sample.len() > most {
-            let error = format!("it gives {} bytes, at most {most} fit", sample.len());
-            return Err(FormatError(error));
-        }
-        Ok(clock)
     }
 
     /// Tells a client the time, as [`serve`](crate::serve) does; for a handler that does more with
@@ -108,10 +103,9 @@ impl Clock {
         self.format(Timestamp::now()).unwrap_or_default()
     }
 
-    /// Publishes a line at each tick as long as anybody reads: the one ticker for everybody.
-    async fn tick(self) {
-        let ticking = Ticking(self);
-        let clock = &ticking.0.0;
+    /// Publishes a line at each tick while there are clients: one task for all of them.
+    async fn tick(self, _ticker: Rc<()>) {
+        let Clock(clock) = &self;
         let mut last: Option<Instant> = None;
         while !clock.room.is_empty() {
             let since_last = last.map(|last| last.elapsed());
@@ -122,33 +116,27 @@ impl Clock {
             }
             Timer::after(wait).await;
             last = Some(Instant::now());
-            clock.room.publish(ticking.0.line());
+            clock.room.publish(self.line());
         }
     }
 
-    fn format(&self, now: Timestamp) -> Result<String, String> {
-        let format = match &self.0.format {
-            Some(format) => format,
-            None if self.0.zone == TimeZone::UTC => "%Y-%m-%dT%H:%M:%SZ",
-            None => "%Y-%m-%dT%H:%M:%S%:z",
-        };
+    fn format(&self, now: Timestamp) -> Result<String, FormatError> {
+        let Inner { zone, format, .. } = &*self.0;
         // jiff writes abbreviations in capitals, and Guam's is ChST.
-        let zone = self.0.zone.to_offset_info(now);
-        let parts = format.split("%%").map(|part| part.replace("%Z", zone.abbreviation()));
+        let abbreviated = zone.to_offset_info(now);
+        let parts = format.split("%%").map(|part| part.replace("%Z", abbreviated.abbreviation()));
         let format = parts.collect::<Vec<_>>().join("%%");
         let c_locale = Config::new().custom(PosixCustom::new());
-        let now = BrokenDownTime::from(&now.to_zoned(self.0.zone.clone()));
+        let now = BrokenDownTime::from(&now.to_zoned(zone.clone()));
         let mut line = String::new();
-        match now.format_with_config(&c_locale, &format, &mut line) {
-            Ok(()) => Ok(line),
-            Err(error) => Err(last_cause(&error.to_string())),
-        }
+        let formatted = now.format_with_config(&c_locale, &format, &mut line);
+        formatted.map(|()| line).map_err(|error| {
+            // The end of the chain of causes is what the user can mend.
+            let chain = error.to_string();
+            let cause = chain.rsplit(": ").next().unwrap_or(&chain);
+            FormatError(cause.replace(char::is_control, " "))
+        })
     }
-}
-
-/// The end of a chain of causes, which can be mended, in one line.
-fn last_cause(error: &str) -> String {
-    error.rsplit(": ").next().unwrap_or(error).replace(char::is_control, " ")
 }
 
 /// What is wrong with the format of a [`Clock`].
@@ -163,15 +151,6 @@ impl fmt::Display for FormatError {
 
 impl std::error::Error for FormatError {}
 
-/// The task that ticks; the next client starts another one where it is gone.
-struct Ticking(Clock);
-
-impl Drop for Ticking {
-    fn drop(&mut self) {
-        self.0.0.ticks.set(false);
-    }
-}
-
 impl Handler for Clock {
     fn handle(
         &self,
@@ -183,20 +162,21 @@ impl Handler for Clock {
 
 /// Sends the client the time until it goes: the line of this moment at once, then every tick's.
 ///
-/// What the network and the client's own machine hold already still arrives; nothing is added
-/// to it while it does not flow.
+/// A client that reads slowly still gets what the kernel and the network hold for it already, and
+/// after that only the newest line.
 ///
 /// A FIN does not stop the ticks, since `nc host port </dev/null` sends one and reads on; a dead
 /// socket does.
 async fn tell_time(clock: Clock, connection: Connection) -> Result<(), CloseReason> {
     log::info!(peer:% = connection.peer(); "connected");
     let member = clock.0.room.join();
-    if !clock.0.ticks.replace(true) {
-        connection.spawn_detached(clock.clone().tick());
+    let ticker = &clock.0.ticker;
+    if Rc::strong_count(ticker) == 1 {
+        connection.spawn_detached(clock.clone().tick(ticker.clone()));
     }
     member.tell(clock.line() + "\r\n");
     connection.stats().lines_out.add(1);
-    // Only the newest line is of any use.
+    // A client that missed some is told nothing: the newest line is all that it needs.
     connection.spawn_writer(pump(connection.clone(), member.clone(), |_| String::new()));
     let result = until_leave(&connection, &member).await;
     if result == Err(CloseReason::GoingDown) {
@@ -206,7 +186,7 @@ async fn tell_time(clock: Clock, connection: Connection) -> Result<(), CloseReas
     result
 }
 
-/// Ignores what the client sends, but for telnet's requests and its ways to leave.
+/// Reads until the client leaves, and answers what telnet asks; lines are ignored.
 async fn until_leave(connection: &Connection, member: &Member) -> Result<(), CloseReason> {
     let mut input = Reader::new(connection.clone(), RateLimit::default(), Usage::default());
     while let Some(event) = input.next().await? {

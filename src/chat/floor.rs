@@ -1,76 +1,68 @@
 //! How much may be said at once, so that publishing never outruns reading.
+//!
+//! Whoever writes fast could push lines out of the backlog before the writers of the others had a
+//! chance to take them. So the chat counts what was published, takes off a writer's turn each time
+//! the writers have had one, and holds back those who want to publish while too much is left.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use futures_lite::future::yield_now;
 
 use crate::room::LINE_BYTES;
 use crate::server::limits::BUFFER_BYTES;
 
-/// Bytes that a writer takes in a turn, at least: a chunk, less a line that does not fit any more.
+/// Bytes that a writer takes in a turn, at least: a buffer, less a line that did not fit any more.
 const TURN_BYTES: usize = BUFFER_BYTES - LINE_BYTES;
 
-/// Bytes that may wait before those who say much are held back: with the line that exceeds it a
-/// writer's turn.
+/// Bytes left at which guests who say much are held back. The line that goes over it is published
+/// still, and then at most one turn is left.
 const MUCH_BYTES: usize = TURN_BYTES - LINE_BYTES;
 
-/// Bytes that may wait before all are held back; an eighth of the default log.
+/// Bytes left at which everybody is held back; an eighth of the default backlog.
 const MOST_BYTES: usize = 128 * 1024;
 
-/// What the guests of a chat have published and a writer that is always ready has not yet taken.
+/// How much a writer that never has to wait for its client has still to take.
 #[derive(Debug, Default)]
 pub(super) struct Floor {
-    waiting: Cell<usize>,
-    /// Set while one of those who are held back counts the turns.
-    kept: Cell<bool>,
+    left: Cell<usize>,
+    /// A guest that counts the turn holds a clone: if it goes before the turn is over, another one
+    /// counts.
+    turn: Rc<()>,
 }
 
 impl Floor {
     /// Counts a line that is published.
     pub(super) fn add(&self, bytes: usize) {
-        self.waiting.set(self.waiting.get() + bytes);
+        self.left.set(self.left.get() + bytes);
     }
 
-    /// True when one who wants to publish is to [wait](Self::wait) first. Who says little goes
-    /// before those who say much.
+    /// True when a guest that wants to publish has to [wait](Self::wait) first. Guests who say
+    /// little go before those who say much.
     pub(super) fn is_closed(&self, says_much: bool) -> bool {
-        self.waiting.get() >= if says_much { MUCH_BYTES } else { MOST_BYTES }
+        self.left.get() >= if says_much { MUCH_BYTES } else { MOST_BYTES }
     }
 
     /// Waits until this guest may publish.
     ///
-    /// The first one that is held back counts the turns: an executor's tasks run one after the
-    /// other, so when it comes to run again each writer has had its turn. Those who were held back
-    /// after it run behind it, and a guest's own turn is over before it has published half of what
-    /// a writer takes; so all have the floor in turn.
+    /// The executor runs its tasks one after the other, and one that yields is put behind all that
+    /// are ready. So when the first guest held back runs again, every writer has had a turn: it is
+    /// this guest that takes [`TURN_BYTES`] off, and those held back after it, who run behind it,
+    /// only look. Nor does any guest keep the floor: it gives up its own turn before it has
+    /// published half of what a writer takes, so all have the floor in turn.
     pub(super) async fn wait(&self, says_much: bool) {
         while self.is_closed(says_much) {
-            let counts = self.keep();
+            let counts = (Rc::strong_count(&self.turn) == 1).then(|| self.turn.clone());
             yield_now().await;
             if counts.is_some() {
-                self.waiting.set(self.waiting.get().saturating_sub(TURN_BYTES));
+                self.left.set(self.left.get().saturating_sub(TURN_BYTES));
             }
         }
-    }
-
-    fn keep(&self) -> Option<Keeper<'_>> {
-        (!self.kept.replace(true)).then(|| Keeper(&self.kept))
-    }
-}
-
-/// One who counts a turn. If it is gone before that, the next one does.
-struct Keeper<'a>(&'a Cell<bool>);
-
-impl Drop for Keeper<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use futures_lite::future::{block_on, poll_once};
     use smol::LocalExecutor;
 

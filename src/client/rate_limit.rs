@@ -12,10 +12,10 @@ const BURST_BYTES: u32 = 1024 * 1024;
 const BYTES_PER_SECOND: u32 = 64 * 1024;
 
 /// Bytes that a read counts for, at least: however few it brings, it is a system call. A client over
-/// its limit is read seldom, and then all that has come at once.
+/// its limit is read seldom, and then everything that has come meanwhile is one read.
 const READ_BYTES: u32 = 512;
 
-/// The limit that all clients of a chat are held to.
+/// How fast each client of a chat may speak.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit {
     /// Lines a second; 0 is no limit on lines nor bytes.
@@ -64,27 +64,27 @@ impl Usage {
 
     /// Whether any of it is not yet earned again.
     pub(crate) fn is_remembered(&self, now: Instant) -> bool {
-        self.lines.full_at.max(self.bytes.full_at) > Some(now)
+        self.lines.max(self.bytes) > Bucket(Some(now))
     }
 
-    /// The more of both, of each kind.
+    /// The more of both, in lines and in bytes.
     pub(crate) fn max_of(self, other: Usage) -> Usage {
-        let more = |a: Bucket, b: Bucket| Bucket { full_at: a.full_at.max(b.full_at) };
-        Usage { lines: more(self.lines, other.lines), bytes: more(self.bytes, other.bytes) }
+        Usage { lines: self.lines.max(other.lines), bytes: self.bytes.max(other.bytes) }
     }
 }
 
-/// A token bucket, kept as the moment at which it will be full again.
+/// A token bucket, kept as the moment at which it will be full again: a token takes `1 / rate`
+/// seconds to be earned, so spending one moves that moment so much further away. The bucket is
+/// overdrawn by what is further away than the burst takes to be earned. `None` is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Bucket {
-    full_at: Option<Instant>,
-}
+struct Bucket(Option<Instant>);
 
 impl Bucket {
+    /// Spends tokens; returns how long it takes until the bucket is overdrawn no more.
     fn spend(&mut self, tokens: u32, rate: u32, burst: u32, now: Instant) -> Duration {
         let earned_in = |tokens: u32| Duration::from_secs(1) * tokens / rate;
-        let full_at = self.full_at.map_or(now, |at| at.max(now)) + earned_in(tokens);
-        self.full_at = Some(full_at);
+        let full_at = self.0.map_or(now, |at| at.max(now)) + earned_in(tokens);
+        self.0 = Some(full_at);
         full_at.duration_since(now).saturating_sub(earned_in(burst))
     }
 }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_limitd_whatever_they_are() {
+    fn bytes_are_limited_whatever_they_are() {
         let (limit, now, mut usage) =
             (RateLimit { rate: 1000, burst: 100_000 }, Instant::now(), Usage::default());
         for _ in 0..1024 {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn many_small_reads_are_limitd_like_bytes() {
+    fn many_small_reads_are_limited_like_bytes() {
         let (limit, now, mut usage) = (RateLimit::default(), Instant::now(), Usage::default());
         for _ in 0..BURST_BYTES / READ_BYTES {
             assert_eq!(usage.read(limit, 1, now), Duration::ZERO);

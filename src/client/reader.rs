@@ -1,5 +1,5 @@
-//! What a client does, one event after another: its connection's bytes through the telnet
-//! machine. The reading side of chat and time.
+//! What a client does, one event after another: the bytes of its connection through the telnet
+//! parser, no faster than its rate limit. The reading side of chat and time.
 
 use std::time::{Duration, Instant};
 
@@ -14,27 +14,28 @@ use crate::server::connection::Connection;
 use crate::server::limits::BUDGET;
 use crate::server::stats::CloseReason;
 
-/// Bytes that one read asks for. Those not looked at yet a client holds while it is over its rate:
-/// as few as make no more reads of ordinary talk.
+/// Bytes that one read asks for. A client over its rate limit holds as many that were not parsed
+/// yet: so few, but enough that ordinary talk needs no more reads.
 pub(super) const INPUT_BYTES: usize = 4 * 1024;
 
-/// The shortest time for which a client over its rate_limit is not read. Each such pause is a timer, so
-/// a thousand clients that are a little over it all the time would keep the thread busy with them.
+/// The shortest time for which a client over its rate limit is not read. Each such pause is a timer,
+/// and shorter ones would keep the thread busy with a thousand clients that are a little over it.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a client has used of its rate_limit at once counts as much from what takes so long to earn: ten
-/// lines at the default rate_limit, or six KiB.
+/// A client [says much](Reader::says_much) whose usage takes longer than this to be earned again:
+/// ten lines at the default rate limit, or six KiB.
 const MUCH: Duration = Duration::from_millis(100);
 
 /// Bytes of a line that are as much work as one event more.
 const EVENT_BYTES: usize = 64;
 
-/// A client's events. While it waits for bytes it holds none.
+/// A client's events. While it waits for bytes it holds no buffer.
 #[derive(Debug)]
 pub(crate) struct Reader {
     connection: Connection,
     telnet: Telnet,
     sniffer: Sniffer,
+    /// What was read and not parsed yet.
     buffer: Option<Buffer>,
     /// Events since others had their turn; a long line counts for several.
     events: u8,
@@ -42,13 +43,13 @@ pub(crate) struct Reader {
     full: bool,
     rate_limit: RateLimit,
     usage: Usage,
-    /// How long the client is over its rate_limit.
+    /// How long the client is over its rate limit.
     over: Duration,
 }
 
 impl Reader {
     /// Nothing is read before the first [`next`](Self::next). `usage` is what the client has used
-    /// of its rate_limit already.
+    /// of its rate limit already.
     pub(crate) fn new(connection: Connection, rate_limit: RateLimit, usage: Usage) -> Reader {
         Reader {
             connection,
@@ -64,11 +65,11 @@ impl Reader {
     }
 
     /// The next event; `None` at the client's FIN. Others have their turn after [`BUDGET`] events,
-    /// and one over its rate_limit is not read for a while.
+    /// and a client over its rate limit is not read for a while.
     ///
     /// # Errors
-    /// Why the connection is over, as [`Connection::read`]; [`CloseReason::WrongProtocol`] when its first
-    /// bytes are another protocol's.
+    /// Why the connection is over, as [`Connection::read`]; [`CloseReason::WrongProtocol`] when its
+    /// first bytes are those of another protocol.
     pub(crate) async fn next(&mut self) -> Result<Option<Event>, CloseReason> {
         loop {
             if !self.over.is_zero() {
@@ -80,21 +81,8 @@ impl Reader {
                 self.release();
                 yield_now().await;
             }
-            if let Some(buffer) = &mut self.buffer {
-                let mut rest = &buffer[..];
-                let event = self.telnet.next(&mut rest);
-                let seen = buffer.len() - rest.len();
-                buffer.advance(seen);
-                if let Some(event) = event {
-                    self.events += 1;
-                    if event == Event::Line {
-                        // At most 1 + LINE_BYTES / EVENT_BYTES, which is 16.
-                        self.events += (self.telnet.line().len() / EVENT_BYTES) as u8;
-                        self.over = self.usage.line(self.rate_limit, Instant::now());
-                    }
-                    return Ok(Some(event));
-                }
-                self.buffer = None;
+            if let Some(event) = self.parse() {
+                return Ok(Some(event));
             }
             let buffer = poll_fn(|cx| self.connection.poll_read(cx, INPUT_BYTES)).await?;
             if buffer.is_empty() {
@@ -107,6 +95,25 @@ impl Reader {
             self.over = self.usage.read(self.rate_limit, buffer.len(), Instant::now());
             self.buffer = Some(buffer);
         }
+    }
+
+    /// The next event in what was read already.
+    fn parse(&mut self) -> Option<Event> {
+        let buffer = self.buffer.as_mut()?;
+        let mut rest = &buffer[..];
+        let event = self.telnet.next(&mut rest);
+        let parsed = buffer.len() - rest.len();
+        buffer.advance(parsed);
+        match event {
+            Some(Event::Line) => {
+                // At most 1 + LINE_BYTES / EVENT_BYTES, which is 16.
+                self.events += 1 + (self.telnet.line().len() / EVENT_BYTES) as u8;
+                self.over = self.usage.line(self.rate_limit, Instant::now());
+            }
+            Some(_) => self.events += 1,
+            None => self.buffer = None,
+        }
+        event
     }
 
     /// The line of the last [`Event::Line`].
@@ -124,17 +131,17 @@ impl Reader {
         self.full || self.usage.is_remembered(Instant::now() + MUCH)
     }
 
-    /// What the client has used of its rate_limit.
+    /// What the client has used of its rate limit.
     pub(crate) fn usage(&self) -> Usage {
         self.usage
     }
 
-    /// The line begun and not ended.
+    /// The line begun and not ended; after the client's FIN, its last words.
     pub(crate) fn unfinished(&self) -> &[u8] {
         self.telnet.unfinished()
     }
 
-    /// Reads nothing for so long; of what is read already it keeps an exact copy.
+    /// Reads nothing for this time. Meanwhile a small copy keeps what was read and not parsed.
     ///
     /// # Errors
     /// Why the connection is over, if it ends meanwhile.
@@ -147,7 +154,8 @@ impl Reader {
         or(async { Err(self.connection.closing().await) }, resumed).await
     }
 
-    /// Gives the buffer back to the others, for one that waits before it reads on.
+    /// Gives the buffer back to the others, but for a copy of what is not parsed yet: for a client
+    /// that waits before it is read on.
     pub(crate) fn release(&mut self) {
         if let Some(buffer) = &mut self.buffer {
             buffer.release();

@@ -1,10 +1,10 @@
-//! The first bytes of a connection: are they a person's, or another protocol's? No I/O.
+//! Whether the first bytes of a connection are those of another protocol. No I/O.
 //!
 //! Browsers, scanners and misdirected clients would otherwise talk into the chat.
 
-/// How the requests of strangers begin: HTTP (RFC 9112), SSH (RFC 4253 4.2), TLS (RFC 8446 5.1).
-/// With the slash, so that a person may begin with the word.
-const STRANGERS: [&[u8]; 11] = [
+/// How a client of another protocol begins: HTTP (RFC 9112), SSH (RFC 4253 4.2), TLS (RFC 8446
+/// 5.1). More than the first word, so that a person may begin with that.
+const OPENINGS: [&[u8]; 11] = [
     b"GET /",
     b"GET http",
     b"POST /",
@@ -18,19 +18,20 @@ const STRANGERS: [&[u8]; 11] = [
     b"\x16\x03",
 ];
 
+/// Bytes of the longest opening.
 const LONGEST: usize = 8;
 
-/// Watches a connection's bytes until they can only be a person's.
+/// Compares a connection's first bytes with [`OPENINGS`] until no opening begins with them.
 #[derive(Debug, Default)]
 pub(crate) struct Sniffer {
     seen: [u8; LONGEST],
     len: u8,
+    /// Set once the bytes cannot be an opening any more.
     decided: bool,
 }
 
 impl Sniffer {
-    /// True once the bytes so far are another protocol's. Costs nothing after that is out of
-    /// the question.
+    /// True once the bytes so far are an opening; they may come in any number of pieces.
     pub(crate) fn is_foreign(&mut self, bytes: &[u8]) -> bool {
         for &byte in bytes {
             if self.decided {
@@ -40,10 +41,10 @@ impl Sniffer {
             self.seen[len] = byte;
             self.len += 1;
             let seen = &self.seen[..=len];
-            if STRANGERS.contains(&seen) {
+            if OPENINGS.contains(&seen) {
                 return true;
             }
-            self.decided = !STRANGERS.iter().any(|stranger| stranger.starts_with(seen));
+            self.decided = !OPENINGS.iter().any(|opening| opening.starts_with(seen));
         }
         false
     }
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strangers_are_known_at_any_split() {
+    fn another_protocol_is_known_at_any_split() {
         let hello = b"\x16\x03\x01\x02\x00";
         for bytes in [&b"GET / HTTP/1.1\r\n"[..], b"POST /x", b"SSH-2.0-x", hello, b"OPTIONS * "] {
             assert!(Sniffer::default().is_foreign(bytes), "{bytes:?}");
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_not_taken_for_strangers() {
+    fn people_are_not_taken_for_another_protocol() {
         for bytes in
             [&b"GET lost\n"[..], b"hi\nGET / HTTP/1.1\n", b"SSH is nice", b"\x16x", b"\xff\xfb\x1f"]
         {

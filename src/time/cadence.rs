@@ -23,9 +23,10 @@ pub(super) struct Cadence {
 }
 
 impl Cadence {
-    /// `every` must be more than zero, and a day at most.
+    /// Zero counts as a second, and more than a day as a day.
     pub(super) fn new(zone: TimeZone, every: Duration) -> Cadence {
-        let every = SignedDuration::try_from(every).unwrap_or(DAY);
+        let every = SignedDuration::try_from(every).map_or(DAY, |every| every.min(DAY));
+        let every = if every.is_zero() { SignedDuration::from_secs(1) } else { every };
         Cadence { zone, every }
     }
 
