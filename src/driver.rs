@@ -19,13 +19,14 @@ use ::smol::LocalExecutor;
 use futures_lite::future::{or, yield_now};
 
 #[cfg(all(target_os = "linux", feature = "one-thread"))]
-pub(crate) use epoll::{Async, ensure_driven, start};
+use epoll as reactor;
+#[cfg(not(all(target_os = "linux", feature = "one-thread")))]
+use smol as reactor;
+
 #[cfg(all(target_os = "linux", feature = "one-thread"))]
-pub use epoll::{HostLoop, Timer, Turn, block_on};
-#[cfg(not(all(target_os = "linux", feature = "one-thread")))]
-pub(crate) use smol::{Async, ensure_driven, start};
-#[cfg(not(all(target_os = "linux", feature = "one-thread")))]
-pub use smol::{Timer, block_on};
+pub use epoll::{HostLoop, Turn};
+pub(crate) use reactor::{Async, ensure_driven, start};
+pub use reactor::{Timer, block_on};
 
 /// Tasks that run between two looks at the sockets, at most.
 const TASKS: u32 = 200;

@@ -11,16 +11,15 @@ mod timer;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 
 pub use host::{HostLoop, Turn};
@@ -35,11 +34,11 @@ const EVENTS: usize = 512;
 /// Timers that one turn wakes; the others come with the next.
 const TIMERS: usize = 512;
 
-/// Tasks that one turn wakes: a reader and a writer for each event.
-const WAKERS: usize = 2 * EVENTS + TIMERS;
-
-/// Marks the event of the eventfd; no source has it.
+/// Marks the event of the wakeup descriptor; no socket has this key.
 const WAKEUP: u64 = u64::MAX;
+
+/// The longest wait: what epoll_wait(2) takes. Kernels before 5.11 have no call for a longer one.
+const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
 
 thread_local! {
     static DRIVER: OnceCell<Rc<Driver>> = const { OnceCell::new() };
@@ -50,20 +49,15 @@ thread_local! {
 /// # Panics
 /// When the system has no descriptors left for the driver (it takes two).
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let driver = Driver::current().expect("two descriptors for the driver");
-    let _driven = DrivenGuard::new(&driver);
-    let wake = Arc::new(Wake::new(&driver));
-    // It looks before every wait, so that a wake on its own thread need not be written.
-    wake.looks.store(true, Ordering::SeqCst);
-    let waker = Waker::from(wake.clone());
-    let mut future = pin!(future);
+    let mut root = HostLoop::new(future).expect("two descriptors for the driver");
+    // For good: the loop below polls before every wait.
+    root.wake.will_poll.store(true, Ordering::SeqCst);
     loop {
-        wake.woken.store(false, Ordering::SeqCst);
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+        if let Poll::Ready(output) = root.poll() {
             return output;
         }
-        let woken = wake.woken.load(Ordering::SeqCst);
-        driver.turn(woken.then_some(Duration::ZERO));
+        let woken = root.wake.woken.load(Ordering::SeqCst);
+        root.driver.turn(woken.then_some(Duration::ZERO));
     }
 }
 
@@ -73,9 +67,10 @@ pub(crate) fn start(_descriptors: u64) -> io::Result<()> {
     Driver::current().map(drop)
 }
 
-/// Fails where nobody would ever take this thread's driver through its turns.
+/// Fails on a thread without a `block_on` or a `HostLoop`: its sockets and timers would never
+/// wake anyone.
 pub(crate) fn ensure_driven() -> io::Result<()> {
-    if Driver::current()?.driven.get() > 0 {
+    if Rc::strong_count(&Driver::current()?.driven) > 1 {
         return Ok(());
     }
     Err(io::Error::other(
@@ -84,15 +79,17 @@ pub(crate) fn ensure_driven() -> io::Result<()> {
     ))
 }
 
+/// The epoll of a thread, and the sockets and timers that its tasks wait for.
 struct Driver {
     epoll: OwnedFd,
-    foreign: Arc<OwnedFd>,
+    /// An eventfd in `epoll`: written to, it ends a wait.
+    wakeup: Arc<OwnedFd>,
     sources: RefCell<Sources>,
     timers: RefCell<Timers>,
-    /// How many `block_on` and `HostLoop` there are on this thread.
-    driven: Cell<usize>,
-    /// Buffers of a turn, kept for the next.
-    events: Cell<Vec<epoll::Event>>,
+    /// A copy for each `block_on` and `HostLoop` of the thread, so that [`ensure_driven`] can
+    /// tell whether there are any.
+    driven: Rc<()>,
+    /// Empty between two turns; kept for its allocation.
     wakers: Cell<Vec<Waker>>,
 }
 
@@ -110,17 +107,16 @@ impl Driver {
 
     fn new() -> io::Result<Driver> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let foreign = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let wakeup = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let edges = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(&epoll, &foreign, epoll::EventData::new_u64(WAKEUP), edges)?;
+        epoll::add(&epoll, &wakeup, epoll::EventData::new_u64(WAKEUP), edges)?;
         Ok(Driver {
             epoll,
-            foreign: Arc::new(foreign),
+            wakeup,
             sources: RefCell::default(),
             timers: RefCell::default(),
-            driven: Cell::new(0),
-            events: Cell::default(),
-            wakers: Cell::new(Vec::with_capacity(WAKERS)),
+            driven: Rc::default(),
+            wakers: Cell::default(),
         })
     }
 
@@ -128,80 +124,44 @@ impl Driver {
     /// and wakes the tasks concerned. No borrow is held while they are woken. True when the kernel
     /// may have more events than a turn takes.
     fn turn(&self, limit: Option<Duration>) -> bool {
-        let mut events = self.events.take();
+        let wait = limit.into_iter().chain(self.timers.borrow().next_in()).min();
+        let wait = wait.and_then(|wait| Timespec::try_from(wait.min(LONGEST_WAIT)).ok());
+        let mut buffer = [MaybeUninit::uninit(); EVENTS];
+        // It fails when a signal interrupts it, which is a wait that brings no events.
+        let events = epoll::wait(&self.epoll, &mut buffer, wait.as_ref())
+            .map_or(&mut [][..], |(events, _)| events);
         let mut wakers = self.wakers.take();
-        events.clear();
-        events.reserve(EVENTS);
-        let timeout = match (limit, self.next_timer()) {
-            (Some(limit), Some(timer)) => Some(limit.min(timer)),
-            (limit, timer) => limit.or(timer),
-        };
-        // Interrupted by a signal it has waited long enough.
-        let _interrupted = epoll::wait(
-            &self.epoll,
-            spare_capacity(&mut events),
-            timeout.map(to_milliseconds).as_ref(),
-        );
         let mut sources = self.sources.borrow_mut();
-        for event in &events {
+        for event in &*events {
             sources.deliver(event.data.u64(), event.flags, &mut wakers);
         }
         drop(sources);
         self.timers.borrow_mut().expire(TIMERS, &mut wakers);
         wakers.drain(..).for_each(Waker::wake);
-        let more = events.len() == events.capacity();
-        self.events.set(events);
         self.wakers.set(wakers);
-        more
-    }
-
-    fn next_timer(&self) -> Option<Duration> {
-        let next = self.timers.borrow().next()?;
-        Some(next.saturating_duration_since(Instant::now()))
+        events.len() == EVENTS
     }
 }
 
-/// As the system counts, in whole milliseconds; rounded up, so that a timer is due when it wakes.
-fn to_milliseconds(duration: Duration) -> Timespec {
-    let milliseconds = duration.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as u64;
-    let (seconds, nanoseconds) = (milliseconds / 1000, milliseconds % 1000 * 1_000_000);
-    // The width of both differs from one system to the other.
-    Timespec { tv_sec: seconds as _, tv_nsec: nanoseconds as _ }
-}
-
-/// While it lives, somebody takes the driver through its turns.
-struct DrivenGuard(Rc<Driver>);
-
-impl DrivenGuard {
-    fn new(driver: &Rc<Driver>) -> DrivenGuard {
-        driver.driven.set(driver.driven.get() + 1);
-        DrivenGuard(driver.clone())
-    }
-}
-
-impl Drop for DrivenGuard {
-    fn drop(&mut self) {
-        self.0.driven.set(self.0.driven.get() - 1);
-    }
-}
-
-/// Wakes one `block_on` or `HostLoop`: by a flag, and by the eventfd as well where nobody would
-/// look at the flag before the next wait.
+/// Wakes one `block_on` or `HostLoop`: by a flag, and by the wakeup descriptor as well where
+/// nobody would look at the flag before the next wait.
 struct Wake {
     home: ThreadId,
     woken: AtomicBool,
-    /// Set while its own thread is going to look at `woken` before it waits.
-    looks: AtomicBool,
-    foreign: Arc<OwnedFd>,
+    /// Set while its own thread is going to look at `woken` before it waits: a wake on that
+    /// thread then needs no write to the wakeup descriptor, which is a system call.
+    will_poll: AtomicBool,
+    wakeup: Arc<OwnedFd>,
 }
 
 impl Wake {
+    /// Woken, so that the first turn polls.
     fn new(driver: &Driver) -> Wake {
         Wake {
             home: thread::current().id(),
             woken: AtomicBool::new(true),
-            looks: AtomicBool::new(false),
-            foreign: driver.foreign.clone(),
+            will_poll: AtomicBool::new(false),
+            wakeup: driver.wakeup.clone(),
         }
     }
 }
@@ -213,10 +173,10 @@ impl std::task::Wake for Wake {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let already = self.woken.swap(true, Ordering::SeqCst);
-        let looks = self.looks.load(Ordering::SeqCst) && thread::current().id() == self.home;
-        if !already && !looks {
+        let seen = self.will_poll.load(Ordering::SeqCst) && thread::current().id() == self.home;
+        if !already && !seen {
             // It fails only when the counter is full, which is a wake not yet seen.
-            let _full = rustix::io::write(&*self.foreign, &1u64.to_ne_bytes());
+            let _full = rustix::io::write(&*self.wakeup, &1u64.to_ne_bytes());
         }
     }
 }

@@ -4,12 +4,13 @@ use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{DrivenGuard, Driver, Wake};
+use super::{Driver, Wake};
 
 /// A future that a host takes forward, turn by turn, when its descriptor is readable or the
 /// time it asked for is over.
@@ -21,12 +22,13 @@ use super::{DrivenGuard, Driver, Wake};
 /// on one thread share the descriptor: when it is readable, each takes a turn.
 pub struct HostLoop<F> {
     future: Pin<Box<F>>,
-    wake: Arc<Wake>,
-    waker: Waker,
-    driven: DrivenGuard,
+    pub(super) wake: Arc<Wake>,
+    pub(super) driver: Rc<Driver>,
+    /// One of the copies of [`Driver::driven`].
+    _driven: Rc<()>,
 }
 
-/// What a turn came to.
+/// The result of a [`turn`](HostLoop::turn).
 #[derive(Debug, PartialEq, Eq)]
 pub enum Turn<T> {
     /// The future is ready.
@@ -36,46 +38,50 @@ pub enum Turn<T> {
 }
 
 impl<F: Future> HostLoop<F> {
-    /// Takes a future, such as `executor.run(server::serve(…))`, on the calling thread.
+    /// Takes a future, such as `run(&executor, serve(…))`, on the calling thread.
     ///
     /// # Errors
     /// When the system has no descriptors left for the driver (it takes two).
     pub fn new(future: F) -> io::Result<HostLoop<F>> {
         let driver = Driver::current()?;
-        let wake = Arc::new(Wake::new(&driver));
-        let waker = Waker::from(wake.clone());
-        let driven = DrivenGuard::new(&driver);
-        Ok(HostLoop { future: Box::pin(future), wake, waker, driven })
+        let (wake, _driven) = (Arc::new(Wake::new(&driver)), driver.driven.clone());
+        Ok(HostLoop { future: Box::pin(future), wake, driver, _driven })
     }
 
     /// Does what can be done without waiting. MUST NOT block. After [`Turn::Done`] no further
     /// turn may be taken.
     pub fn turn(&mut self) -> Turn<F::Output> {
-        self.wake.looks.store(true, Ordering::SeqCst);
-        let more = self.driven.0.turn(Some(Duration::ZERO));
-        if self.wake.woken.swap(false, Ordering::SeqCst) {
-            let mut context = Context::from_waker(&self.waker);
-            if let Poll::Ready(output) = self.future.as_mut().poll(&mut context) {
-                return Turn::Done(output);
-            }
+        self.wake.will_poll.store(true, Ordering::SeqCst);
+        let more = self.driver.turn(Some(Duration::ZERO));
+        if let Poll::Ready(output) = self.poll() {
+            return Turn::Done(output);
         }
-        self.wake.looks.store(false, Ordering::SeqCst);
+        self.wake.will_poll.store(false, Ordering::SeqCst);
         // A host that is told of edges is not told again of the events left over.
         let again = more || self.wake.woken.load(Ordering::SeqCst);
-        Turn::Wait(if again { Some(Duration::ZERO) } else { self.driven.0.next_timer() })
+        Turn::Wait(if again { Some(Duration::ZERO) } else { self.driver.timers.borrow().next_in() })
+    }
+
+    /// Polls the future, if it was woken since the last time.
+    pub(super) fn poll(&mut self) -> Poll<F::Output> {
+        if !self.wake.woken.swap(false, Ordering::SeqCst) {
+            return Poll::Pending;
+        }
+        let waker = Waker::from(self.wake.clone());
+        self.future.as_mut().poll(&mut Context::from_waker(&waker))
     }
 }
 
 impl<F> AsFd for HostLoop<F> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.driven.0.epoll.as_fd()
+        self.driver.epoll.as_fd()
     }
 }
 
 /// For reactors that ask for it, such as tokio's `AsyncFd`.
 impl<F> AsRawFd for HostLoop<F> {
     fn as_raw_fd(&self) -> RawFd {
-        self.driven.0.epoll.as_raw_fd()
+        self.driver.epoll.as_raw_fd()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Registered sockets and what is known of their readiness.
 
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -15,7 +14,7 @@ use super::Driver;
 pub(crate) struct Async<T: AsFd> {
     io: T,
     driver: Rc<Driver>,
-    /// In the driver's sources; there are no more of them than descriptors.
+    /// Its place in the driver's [`Sources`]: 32 bits do, as for the number of a descriptor.
     key: u32,
 }
 
@@ -24,29 +23,48 @@ impl<T: AsFd> Async<T> {
     pub(crate) fn new(io: T) -> io::Result<Async<T>> {
         let driver = Driver::current()?;
         let key = driver.sources.borrow_mut().insert();
+        // Whole before it is registered, so that its drop frees the key should that fail.
+        let socket = Async { io, driver, key: key as u32 };
         let interest =
             EventFlags::IN | EventFlags::OUT | EventFlags::PRI | EventFlags::RDHUP | EventFlags::ET;
-        if let Err(error) = epoll::add(&driver.epoll, &io, EventData::new_u64(key as u64), interest)
-        {
-            driver.sources.borrow_mut().0.remove(key);
-            return Err(error.into());
-        }
-        Ok(Async { io, driver, key: key as u32 })
+        epoll::add(&socket.driver.epoll, &socket.io, EventData::new_u64(key as u64), interest)?;
+        Ok(socket)
     }
 
     /// Ready while a read may give something. One task at a time may wait.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (ready, _dropped_here) = self.with(|it| ready_or_wait(it.readable, &mut it.reader, cx));
-        ready
+        self.ready_or_wait(cx, |source| (source.readable, &mut source.reader))
     }
 
     /// Ready while a write may take something. One task at a time may wait.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (ready, _dropped_here) = self.with(|it| ready_or_wait(it.writable, &mut it.writer, cx));
-        ready
+        self.ready_or_wait(cx, |source| (source.writable, &mut source.writer))
     }
 
-    /// Tries `op` on the socket at once; [`ErrorKind::WouldBlock`] means it is readable no more.
+    /// Ready, or the task's waker is kept: `side` picks whether a side of the socket is ready, and
+    /// who waits for it.
+    fn ready_or_wait(
+        &self,
+        cx: &Context<'_>,
+        side: impl FnOnce(&mut Source) -> (bool, &mut Option<Waker>),
+    ) -> Poll<io::Result<()>> {
+        // Dropped without a borrow: a waker's drop may run code that comes back here.
+        let _replaced = {
+            let mut sources = self.driver.sources.borrow_mut();
+            let (ready, waiting) = side(&mut sources.0[self.key as usize]);
+            if ready {
+                return Poll::Ready(Ok(()));
+            }
+            match waiting {
+                Some(waker) if waker.will_wake(cx.waker()) => None,
+                _ => waiting.replace(cx.waker().clone()),
+            }
+        };
+        Poll::Pending
+    }
+
+    /// Tries `op` on the socket at once; after [`ErrorKind::WouldBlock`] it is not readable until
+    /// the next event.
     pub(crate) fn try_read<R>(&self, op: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
         let result = op(&self.io);
         if would_block(&result) {
@@ -68,8 +86,8 @@ impl<T: AsFd> Async<T>
 where
     for<'a> &'a T: Read + Write,
 {
-    /// Reads what is there. A read that does not fill the buffer has emptied the socket, and
-    /// saves the one that would say so.
+    /// Reads what is there. A read that does not fill the buffer has emptied the socket, so the
+    /// read that would only return [`ErrorKind::WouldBlock`] is saved.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = (&self.io).read(buffer);
         match &result {
@@ -82,9 +100,10 @@ where
         result
     }
 
-    /// Where urgent data is next, Linux fails a read while a signal is pending, and no event
-    /// would tell of that data again. Asked only after such data was reported, which may be
-    /// ahead of a gap: so what counts are the bytes that can be read.
+    /// True when a failed read says nothing of what is there: where urgent data is next, Linux
+    /// fails a read while a signal is pending, and no event would tell of that data again. Asked
+    /// only after such data was reported. That report may come before the bytes ahead of the
+    /// urgent ones have arrived, so the bytes that can be read decide.
     fn stands_at_urgent(&self) -> bool {
         self.with(|source| source.urgent > 0)
             && rustix::io::ioctl_fionread(&self.io).is_ok_and(|bytes| bytes > 0)
@@ -109,15 +128,9 @@ impl<T: AsFd> AsFd for Async<T> {
 
 impl<T: AsFd> Drop for Async<T> {
     fn drop(&mut self) {
-        // Closing would do only if no duplicate of the descriptor were open.
+        // Closing the descriptor would do the same, but only if no duplicate of it were open.
         let _gone_already = epoll::delete(&self.driver.epoll, &self.io);
         let _dropped_here = self.driver.sources.borrow_mut().0.remove(self.key as usize);
-    }
-}
-
-impl<T: AsFd> fmt::Debug for Async<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Async").field("fd", &self.io.as_fd()).finish_non_exhaustive()
     }
 }
 
@@ -126,8 +139,8 @@ impl<T: AsFd> fmt::Debug for Async<T> {
 #[derive(Default)]
 pub(super) struct Sources(Slab<Source>);
 
-/// Reads up to and with urgent data: the first stops short of it although more is there
-/// (tcp(7)), the second begins with it.
+/// Reads that it takes to get past urgent data: the first stops short of it although more is
+/// there (tcp(7)), the second begins with it.
 const URGENT: u8 = 2;
 
 #[derive(Default)]
@@ -136,15 +149,16 @@ struct Source {
     writer: Option<Waker>,
     readable: bool,
     writable: bool,
-    /// The peer's FIN or an error was reported, and is reported once: there will always be
-    /// something to read.
+    /// The peer's FIN or an error was reported. The kernel reports it once, and from then on
+    /// there is always something to read: the end, or the error.
     hung_up: bool,
-    /// Reads that urgent data may still meet: [`URGENT`] once it was reported.
+    /// Reads that urgent data may still cut short: [`URGENT`] when it was reported, one less with
+    /// each read.
     urgent: u8,
 }
 
 impl Sources {
-    /// The key of a new source. A new socket takes bytes as a rule.
+    /// The key of a new source, writable: a new socket takes bytes as a rule.
     fn insert(&mut self) -> usize {
         self.0.insert(Source { writable: true, ..Source::default() })
     }
@@ -169,31 +183,17 @@ impl Sources {
 }
 
 impl Source {
+    /// A read did not fill its buffer.
     fn read_short(&mut self) {
         self.readable = self.hung_up || self.urgent == URGENT;
         self.urgent = self.urgent.saturating_sub(1);
     }
 
+    /// A read found nothing.
     fn drained(&mut self) {
         self.readable = false;
         self.urgent = 0;
     }
-}
-
-/// Ready, or `waiting` holds the task's waker. Also the waker that has no more to do, for the
-/// caller to drop: a drop may run code that comes back here.
-fn ready_or_wait(
-    ready: bool,
-    waiting: &mut Option<Waker>,
-    cx: &Context<'_>,
-) -> (Poll<io::Result<()>>, Option<Waker>) {
-    if ready {
-        return (Poll::Ready(Ok(())), None);
-    }
-    if waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-        return (Poll::Pending, None);
-    }
-    (Poll::Pending, waiting.replace(cx.waker().clone()))
 }
 
 fn would_block<R>(result: &io::Result<R>) -> bool {

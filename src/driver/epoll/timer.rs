@@ -41,15 +41,13 @@ impl Future for Timer {
         if Instant::now() >= at {
             return Poll::Ready(at);
         }
-        if self.entry.is_none() {
+        let (driver, number) = self.entry.get_or_insert_with(|| {
             let driver = Driver::current().expect("two descriptors for the driver");
             let number = driver.timers.borrow_mut().number();
-            self.entry = Some((driver, number));
-        }
-        if let Some((driver, number)) = &self.entry {
-            let waker = cx.waker().clone();
-            let _dropped_here = driver.timers.borrow_mut().waiting.insert((at, *number), waker);
-        }
+            (driver, number)
+        });
+        let key = (at, *number);
+        let _dropped_here = driver.timers.borrow_mut().waiting.insert(key, cx.waker().clone());
         Poll::Pending
     }
 }
@@ -76,21 +74,21 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    /// Time until the first is due.
+    pub(super) fn next_in(&self) -> Option<Duration> {
+        let ((at, _), _) = self.waiting.first_key_value()?;
+        Some(at.saturating_duration_since(Instant::now()))
     }
 
     /// Takes out those that are due, at most so many, and collects who waits for them.
     pub(super) fn expire(&mut self, most: usize, wakers: &mut Vec<Waker>) {
-        if self.waiting.is_empty() {
-            return;
-        }
         let now = Instant::now();
-        let due = || {
-            let first = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
-            Some(first.remove())
-        };
-        wakers.extend(std::iter::from_fn(due).take(most));
+        for _ in 0..most {
+            match self.waiting.first_entry() {
+                Some(first) if first.key().0 <= now => wakers.push(first.remove()),
+                _ => return,
+            }
+        }
     }
 
     fn number(&mut self) -> u64 {
