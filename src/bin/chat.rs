@@ -1,10 +1,9 @@
 //! The chat server: what one client writes, all others read.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use smol_servers::program::{self, Args, Memory, Program, ServerOptions, ends, text_file, zone};
+use smol_servers::program::{self, Args, Program};
 use smol_servers::{Chat, ChatConfig};
 
 const CHAT: Program = Program {
@@ -12,19 +11,28 @@ const CHAT: Program = Program {
     about: "what one client writes, all others read; telnet, PuTTY or nc is the client",
     port: 8002,
     kernel_buffer: 16 * 1024,
+    backlog_bytes: program::BACKLOG_BYTES,
+    client_bytes: program::TERMINAL_BYTES,
     examples: &[
         ("", "then, in two terminals: telnet localhost 8002"),
         ("--listen 0.0.0.0:8002", "open to the network"),
         ("--listen 0.0.0.0 --max-per-ip 8", ""),
     ],
+    options: "
+  --history N        lines of the past a newcomer reads, 0 to 1000; 0 is none (20)
+  --motd FILE        UTF-8 text of at most 64 KiB that a newcomer reads (none)
+  --timestamps       lines begin with HH:MM, local time (TZ's zone, or else
+                     /etc/localtime's, as it is at the start)
+  --ascii            show ? for whatever is not ASCII, for terminals that do not show UTF-8
+  --ask-names        ask newcomers for a name
+  --rate LINES       lines a second from one client, the rest waits, 0 to 1000000;
+                     0 is no limit (100)
+  --burst LINES      lines at once before that, 0 to 1000000; 0 is no limit (1000)",
 };
 
 fn main() -> ExitCode {
-    program::main(&CHAT, Options::chat)
+    program::main(&CHAT, Options::read, Options::chat)
 }
-
-const HISTORY_LINES: RangeInclusive<u64> = 0..=1000;
-const RATE_LINES: RangeInclusive<u64> = 0..=1_000_000;
 
 #[derive(Default)]
 struct Options {
@@ -33,49 +41,27 @@ struct Options {
     motd: Option<PathBuf>,
 }
 
-impl ServerOptions for Options {
-    fn help() -> String {
-        let (history, lines) = (ends(&HISTORY_LINES), ends(&RATE_LINES));
-        format!(
-            "  --history N        lines of the past a newcomer reads, {history}; 0 is none (20)
-  --motd FILE        UTF-8 text of at most 64 KiB that a newcomer reads (none)
-  --timestamps       lines begin with HH:MM, local time (TZ's zone, or else
-                     /etc/localtime's, as it is at the start)
-  --ascii            show ? for whatever is not ASCII, for terminals that do not show UTF-8
-  --ask-names        ask newcomers for a name
-  --rate LINES       lines a second from one client, the rest waits, {lines};
-                     0 is no limit (100)
-  --burst LINES      lines at once before that, {lines}; 0 is no limit (1000)
-"
-        )
-    }
-
-    fn read(&mut self, name: &str, args: &mut Args) -> Result<bool, String> {
+impl Options {
+    fn read(&mut self, args: &mut Args) -> Result<bool, String> {
         let ChatConfig { history, ascii, ask_names, rate_limit, .. } = &mut self.config;
-        match name {
-            "history" => *history = args.number(name, HISTORY_LINES)? as usize,
-            "motd" => self.motd = Some(args.path(name)?),
+        match args.option() {
+            "history" => *history = args.number(0..=1000)?,
+            "motd" => self.motd = Some(args.path()?),
             "timestamps" => self.timestamps = true,
             "ascii" => *ascii = true,
             "ask-names" => *ask_names = true,
-            "rate" => rate_limit.rate = args.number(name, RATE_LINES)? as u32,
-            "burst" => rate_limit.burst = args.number(name, RATE_LINES)? as u32,
+            "rate" => rate_limit.rate = args.number(0..=1_000_000)?,
+            "burst" => rate_limit.burst = args.number(0..=1_000_000)?,
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    fn memory(&self) -> Memory {
-        Memory::of_room(self.config.backlog_bytes)
-    }
-}
-
-impl Options {
     fn chat(self) -> Result<Chat, String> {
         let mut config = self.config;
-        config.timestamps = self.timestamps.then(zone::local);
+        config.timestamps = self.timestamps.then(program::local_zone);
         if let Some(path) = self.motd {
-            let text = text_file::read(&path)
+            let text = program::read_text(&path)
                 .map_err(|error| format!("cannot use {} as --motd: {error}", path.display()))?;
             config.motd = Some(text);
         }

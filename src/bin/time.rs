@@ -1,10 +1,9 @@
 //! The time server: sends everyone the time once a second.
 
-use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use smol_servers::program::{self, Args, Memory, Program, ServerOptions, ends, zone};
+use smol_servers::program::{self, Args, Program};
 use smol_servers::{Clock, TimeZone};
 
 const TIME: Program = Program {
@@ -12,19 +11,25 @@ const TIME: Program = Program {
     about: "sends the time to every connected client, once a second",
     port: 8001,
     kernel_buffer: 16 * 1024,
+    backlog_bytes: 0,
+    client_bytes: program::TERMINAL_BYTES,
     examples: &[
         ("", "then: nc localhost 8001"),
         ("--utc --every 60", "UTC, on every full minute"),
         ("--format '%A, %H:%M'", "strftime directives"),
     ],
+    options: "
+  --utc              the time in UTC (local time)
+  --zone ZONE        the time in a zone such as Europe/Berlin, or by a POSIX rule (local time:
+                     TZ's zone, or else /etc/localtime's, as it is at the start)
+  --format STRFTIME  form of the line, in the C locale (RFC 3339 with offset)
+  --every SECONDS    time between two lines, 1 to 86400, on multiples of it since each
+                     local midnight (1)",
 };
 
 fn main() -> ExitCode {
-    program::main(&TIME, Options::clock)
+    program::main(&TIME, Options::read, Options::clock)
 }
-
-/// Up to a day.
-const EVERY_SECONDS: RangeInclusive<u64> = 1..=86_400;
 
 #[derive(Default)]
 struct Options {
@@ -34,35 +39,20 @@ struct Options {
     every: Duration,
 }
 
-impl ServerOptions for Options {
-    fn help() -> String {
-        let every = ends(&EVERY_SECONDS);
-        format!(
-            "  --utc              the time in UTC (local time)
-  --zone ZONE        the time in a zone such as Europe/Berlin, or by a POSIX rule (local time:
-                     TZ's zone, or else /etc/localtime's, as it is at the start)
-  --format STRFTIME  form of the line, in the C locale (RFC 3339 with offset)
-  --every SECONDS    time between two lines, {every}, on multiples of it since each
-                     local midnight (1)
-"
-        )
-    }
-
-    fn read(&mut self, name: &str, args: &mut Args) -> Result<bool, String> {
-        match name {
+impl Options {
+    fn read(&mut self, args: &mut Args) -> Result<bool, String> {
+        match args.option() {
             "utc" => self.utc = true,
-            "zone" => {
-                let zone = zone::parse(&args.text(name)?)?;
-                self.zone = Some(zone);
-            }
+            "zone" => self.zone = Some(program::parse_zone(&args.text()?)?),
             "format" => {
-                let format = args.text(name)?;
+                let format = args.text()?;
                 Clock::new(TimeZone::UTC, Some(&format), Duration::ZERO).map_err(|error| {
                     format!("--format takes strftime directives such as %H:%M:%S: {error}")
                 })?;
                 self.format = Some(format);
             }
-            "every" => self.every = args.seconds(name, EVERY_SECONDS)?,
+            // Up to a day.
+            "every" => self.every = Duration::from_secs(args.number(1..=86_400)?),
             _ => return Ok(false),
         }
         if self.utc && self.zone.is_some() {
@@ -71,15 +61,9 @@ impl ServerOptions for Options {
         Ok(true)
     }
 
-    fn memory(&self) -> Memory {
-        Memory::of_room(0)
-    }
-}
-
-impl Options {
     fn clock(self) -> Result<Clock, String> {
         let zone = if self.utc { Some(TimeZone::UTC) } else { self.zone };
-        let zone = zone.unwrap_or_else(zone::local);
+        let zone = zone.unwrap_or_else(program::local_zone);
         Clock::new(zone, self.format.as_deref(), self.every).map_err(|error| error.to_string())
     }
 }

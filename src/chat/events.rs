@@ -1,6 +1,7 @@
 //! What happens in the chat, for hosts that want it typed.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use async_channel::{Receiver, Sender};
 
@@ -16,19 +17,19 @@ pub enum Event {
     /// Somebody came.
     Joined {
         /// Under this name.
-        name: String,
+        name: Rc<str>,
     },
     /// Somebody went.
     Left {
         /// Who had this name.
-        name: String,
+        name: Rc<str>,
         /// Why.
         reason: CloseReason,
     },
     /// Somebody said a line.
     Said {
         /// Who has this name.
-        name: String,
+        name: Rc<str>,
         /// What can be shown of the line, without its end.
         text: String,
     },

@@ -1,40 +1,53 @@
-//! What a program's clients can cost in this process. No I/O.
+//! What a program's clients can cost in this process, and how many of them a limit on its memory
+//! has room for.
 
-use crate::client;
-use crate::server::limits::{BUFFER_BYTES, RESERVED_BYTES};
+use super::Program;
+use crate::server::limits::{BUFFER_BYTES, Limits, RESERVED_BYTES, address_space_left};
+use crate::{client, room};
 
 /// A client's bytes while it is idle, at most: 1,200 were measured (README).
 const IDLE_BYTES: usize = 2048;
 
-/// The memory that a program can take at most, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Memory {
-    /// For all clients together.
-    shared: usize,
-    /// For each.
-    client: usize,
+/// Bytes of a client that is a person at a terminal, at most.
+pub const TERMINAL_BYTES: usize = IDLE_BYTES + client::BUSY_BYTES;
+
+/// Bytes of a client that gets its own bytes back, at most.
+pub const ECHO_BYTES: usize = IDLE_BYTES + BUFFER_BYTES;
+
+/// Bytes of the chat's backlog, at most: the lines, and as much for keeping them.
+pub const BACKLOG_BYTES: usize = 2 * room::BACKLOG_BYTES;
+
+impl Program {
+    /// What so many clients cost at most, in bytes.
+    pub(super) fn memory_of(&self, clients: usize) -> usize {
+        self.backlog_bytes.saturating_add(clients.saturating_mul(self.client_bytes))
+    }
+
+    /// Clients that fit into so many bytes.
+    fn clients_within(&self, memory: usize) -> usize {
+        memory.saturating_sub(RESERVED_BYTES + self.backlog_bytes) / self.client_bytes
+    }
 }
 
-impl Memory {
-    /// Of a server whose clients are people at terminals, who read a room with such a backlog.
-    pub fn of_room(backlog_bytes: usize) -> Memory {
-        Memory { shared: 2 * backlog_bytes, client: IDLE_BYTES + client::BUSY_BYTES }
+/// Takes no more clients than fit below a limit on memory: a process that reaches it ends, for all
+/// of them at once.
+///
+/// # Errors
+/// One line, when not even one fits.
+pub(super) fn fit(program: &Program, limits: &mut Limits) -> Result<(), String> {
+    let Some(left) = address_space_left() else { return Ok(()) };
+    let fitting = program.clients_within(left);
+    if fitting == 0 {
+        let kibibytes = left / 1024;
+        return Err(format!(
+            "cannot start: {kibibytes} KiB of memory fit no client; raise it with ulimit -v"
+        ));
     }
-
-    /// Of a server that gives each client its bytes back.
-    pub fn of_echo() -> Memory {
-        Memory { shared: 0, client: IDLE_BYTES + BUFFER_BYTES }
+    if fitting < limits.max_clients {
+        limits.max_clients = fitting;
+        ::log::warn!("memory has room for {fitting} clients; raise it with ulimit -v");
     }
-
-    /// What so many clients cost at most.
-    pub(super) fn of_clients(self, clients: usize) -> usize {
-        self.shared.saturating_add(clients.saturating_mul(self.client))
-    }
-
-    /// Clients that fit into so much memory.
-    pub(super) fn clients_within(self, memory: usize) -> usize {
-        memory.saturating_sub(RESERVED_BYTES + self.shared) / self.client
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -43,9 +56,9 @@ mod tests {
 
     #[test]
     fn as_many_fit_into_memory_as_it_has_room_for_at_their_bounds() {
-        let memory = Memory { shared: 1000, client: 10_000 };
-        assert_eq!(memory.clients_within(RESERVED_BYTES + 1000 + 70_000), 7);
-        assert_eq!(memory.clients_within(0), 0);
-        assert_eq!(memory.of_clients(7), 71_000);
+        let program = Program { backlog_bytes: 1000, client_bytes: 10_000, ..Program::default() };
+        assert_eq!(program.clients_within(RESERVED_BYTES + 1000 + 70_000), 7);
+        assert_eq!(program.clients_within(0), 0);
+        assert_eq!(program.memory_of(7), 71_000);
     }
 }

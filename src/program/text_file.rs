@@ -16,7 +16,7 @@ const TEXT_BYTES: u64 = 64 * 1024;
 ///
 /// # Errors
 /// Why the file cannot be used, and where in it.
-pub fn read(path: &Path) -> Result<String, String> {
+pub fn read_text(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = open(path)?.take(TEXT_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| error.to_string())?;

@@ -14,7 +14,7 @@ const EXPECTED: &str = "a name of /usr/share/zoneinfo (tzdata) such as Europe/Be
 ///
 /// # Errors
 /// One line that says what may be given.
-pub fn parse(text: &str) -> Result<TimeZone, String> {
+pub fn parse_zone(text: &str) -> Result<TimeZone, String> {
     let error = || format!("--zone takes {EXPECTED}, not '{}'", text.escape_debug());
     zone(text).ok_or_else(error)
 }
@@ -27,7 +27,7 @@ fn zone(text: &str) -> Option<TimeZone> {
 
 /// The zone of this process: TZ's, or else that of /etc/localtime; UTC, with a warning in the
 /// log, when it is not known.
-pub fn local() -> TimeZone {
+pub fn local_zone() -> TimeZone {
     let tz = std::env::var_os("TZ").map(|tz| tz.to_string_lossy().into_owned());
     // Beside names and rules, TZ may be a file.
     let zone = tz.as_deref().and_then(zone).or_else(|| TimeZone::try_system().ok());
