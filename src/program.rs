@@ -36,8 +36,6 @@ use signals::Signals;
 pub struct Program {
     /// Its name without the `smol-` that it is installed with.
     pub name: &'static str,
-    /// One sentence.
-    pub about: &'static str,
     /// Where it listens on loopback without `--listen`.
     pub port: u16,
     /// SO_SNDBUF and SO_RCVBUF of its clients, in bytes.
@@ -46,10 +44,9 @@ pub struct Program {
     pub backlog_bytes: usize,
     /// Bytes of one client, at most.
     pub client_bytes: usize,
-    /// Commands to start from: the arguments, and a remark.
-    pub examples: &'static [(&'static str, &'static str)],
-    /// Help on the options that only this program has: lines that begin with a line end.
-    pub options: &'static str,
+    /// What `-h` says before the options that all programs have: one sentence, examples, and the
+    /// options of its own. `$0` stands for the name that the program is called by.
+    pub help: &'static str,
 }
 
 /// Runs a program until a signal ends it: `read` sets an option that only this program has, or

@@ -8,17 +8,21 @@ use smol_servers::{Chat, ChatConfig};
 
 const CHAT: Program = Program {
     name: "chat",
-    about: "what one client writes, all others read; telnet, PuTTY or nc is the client",
     port: 8002,
     kernel_buffer: 16 * 1024,
     backlog_bytes: program::BACKLOG_BYTES,
     client_bytes: program::TERMINAL_BYTES,
-    examples: &[
-        ("", "then, in two terminals: telnet localhost 8002"),
-        ("--listen 0.0.0.0:8002", "open to the network"),
-        ("--listen 0.0.0.0 --max-per-ip 8", ""),
-    ],
-    options: "
+    help: "\
+$0: what one client writes, all others read; telnet, PuTTY or nc is the client
+
+Usage: $0 [OPTIONS]
+
+Examples:
+  $0                                   then, in two terminals: telnet localhost 8002
+  $0 --listen 0.0.0.0:8002             open to the network
+  $0 --listen 0.0.0.0 --max-per-ip 8
+
+Options:
   --history N        lines of the past a newcomer reads, 0 to 1000; 0 is none (20)
   --motd FILE        UTF-8 text of at most 64 KiB that a newcomer reads (none)
   --timestamps       lines begin with HH:MM, local time (TZ's zone, or else
@@ -27,7 +31,8 @@ const CHAT: Program = Program {
   --ask-names        ask newcomers for a name
   --rate LINES       lines a second from one client, the rest waits, 0 to 1000000;
                      0 is no limit (100)
-  --burst LINES      lines at once before that, 0 to 1000000; 0 is no limit (1000)",
+  --burst LINES      lines at once before that, 0 to 1000000; 0 is no limit (1000)
+",
 };
 
 fn main() -> ExitCode {

@@ -8,23 +8,28 @@ use smol_servers::{Clock, TimeZone};
 
 const TIME: Program = Program {
     name: "time",
-    about: "sends the time to every connected client, once a second",
     port: 8001,
     kernel_buffer: 16 * 1024,
     backlog_bytes: 0,
     client_bytes: program::TERMINAL_BYTES,
-    examples: &[
-        ("", "then: nc localhost 8001"),
-        ("--utc --every 60", "UTC, on every full minute"),
-        ("--format '%A, %H:%M'", "strftime directives"),
-    ],
-    options: "
+    help: "\
+$0: sends the time to every connected client, once a second
+
+Usage: $0 [OPTIONS]
+
+Examples:
+  $0                        then: nc localhost 8001
+  $0 --utc --every 60       UTC, on every full minute
+  $0 --format '%A, %H:%M'   strftime directives
+
+Options:
   --utc              the time in UTC (local time)
   --zone ZONE        the time in a zone such as Europe/Berlin, or by a POSIX rule (local time:
                      TZ's zone, or else /etc/localtime's, as it is at the start)
   --format STRFTIME  form of the line, in the C locale (RFC 3339 with offset)
   --every SECONDS    time between two lines, 1 to 86400, on multiples of it since each
-                     local midnight (1)",
+                     local midnight (1)
+",
 };
 
 fn main() -> ExitCode {

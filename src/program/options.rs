@@ -70,31 +70,18 @@ pub(super) fn parse(
     Ok(Command::Serve(options))
 }
 
-/// The help of a program under the name it is called by, where at most so many clients fit. Its
-/// numbers are those of [`Options::read`].
+/// The help of a program under the name it is called by, where at most so many clients fit. The
+/// numbers in it are those that [`Options::read`] takes.
 fn help(program: &Program, called: &str, clients: usize) -> String {
-    let Program { about, port, options, kernel_buffer, .. } = program;
+    let own = program.help.replace("$0", called);
+    let port = program.port;
     let Limits { max_per_ip, stall, dead, .. } = Limits::default();
     let (stall, dead) = (stall.as_secs(), dead.as_secs());
-    let width = program.examples.iter().map(|(arguments, _)| arguments.len()).max();
-    let width = width.unwrap_or_default();
-    let example = |(arguments, remark): &(&str, &str)| {
-        let line = format!("  {called} {arguments:<width$}   {remark}");
-        line.trim_end().to_owned() + "\n"
-    };
-    let examples: String = program.examples.iter().map(example).collect();
     let memory = program.memory_of(clients).div_ceil(MIB);
     // A buffer for sending and one for receiving, and Linux doubles both.
-    let kernel = clients.saturating_mul(4 * kernel_buffer).div_ceil(MIB);
+    let kernel = clients.saturating_mul(4 * program.kernel_buffer).div_ceil(MIB);
     format!(
-        "{called}: {about}
-
-Usage: {called} [OPTIONS]
-
-Examples:
-{examples}
-Options:{options}
-  --listen ADDR      address to listen on, repeatable; numeric IPv4 or IPv6 (127.0.0.1:{port})
+        "{own}  --listen ADDR      address to listen on, repeatable; numeric IPv4 or IPv6 (127.0.0.1:{port})
   --max-clients N    clients at once, 1 to {clients}, the descriptor limit minus {RESERVED_DESCRIPTORS} ({clients})
   --max-per-ip N     clients at once from one IPv4 address or IPv6 /64, loopback exempt,
                      0 to 4294967295; 0 is no limit ({max_per_ip})
