@@ -21,10 +21,11 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use slab::Slab;
 
 pub use host::{HostLoop, Turn};
 pub(crate) use source::Async;
-use source::Sources;
+use source::Source;
 pub use timer::Timer;
 use timer::Timers;
 
@@ -84,7 +85,7 @@ struct Driver {
     epoll: OwnedFd,
     /// An eventfd in `epoll`: written to, it ends a wait.
     wakeup: Arc<OwnedFd>,
-    sources: RefCell<Sources>,
+    sources: RefCell<Slab<Source>>,
     timers: RefCell<Timers>,
     /// A copy for each `block_on` and `HostLoop` of the thread, so that [`ensure_driven`] can
     /// tell whether there are any.
@@ -133,7 +134,9 @@ impl Driver {
         let mut wakers = self.wakers.take();
         let mut sources = self.sources.borrow_mut();
         for event in &*events {
-            sources.deliver(event.data.u64(), event.flags, &mut wakers);
+            if let Some(source) = sources.get_mut(event.data.u64() as usize) {
+                source.deliver(event.flags, &mut wakers);
+            }
         }
         drop(sources);
         self.timers.borrow_mut().expire(TIMERS, &mut wakers);
@@ -152,18 +155,6 @@ struct Wake {
     /// thread then needs no write to the wakeup descriptor, which is a system call.
     will_poll: AtomicBool,
     wakeup: Arc<OwnedFd>,
-}
-
-impl Wake {
-    /// Woken, so that the first turn polls.
-    fn new(driver: &Driver) -> Wake {
-        Wake {
-            home: thread::current().id(),
-            woken: AtomicBool::new(true),
-            will_poll: AtomicBool::new(false),
-            wakeup: driver.wakeup.clone(),
-        }
-    }
 }
 
 impl std::task::Wake for Wake {

@@ -31,7 +31,7 @@ pub(super) fn start(program: &'static str, format: Format, quiet: bool) {
     let (lost, torn) = (AtomicUsize::new(0), AtomicBool::new(false));
     let format = if format == Format::Text && is_journal() { Format::Journal } else { format };
     let sink = Sink::open();
-    let falls_silent = sink.falls_silent();
+    let falls_silent = matches!(sink, Sink::UntilServing);
     let logger = Logger { program, format, quiet, sink, lost, torn };
     if ::log::set_logger(Box::leak(Box::new(logger))).is_ok() {
         ::log::set_max_level(LevelFilter::Info);
@@ -94,9 +94,7 @@ impl Logger {
 
 /// As systemd says it to what it starts: systemd.exec(5), under `$JOURNAL_STREAM`.
 fn is_journal() -> bool {
-    let stderr = rustix::fs::fstat(rustix::stdio::stderr());
-    let stderr = stderr.map(|stderr| format!("{}:{}", stderr.st_dev, stderr.st_ino));
-    stderr.is_ok_and(|stderr| {
-        std::env::var_os("JOURNAL_STREAM").is_some_and(|journal| *journal == *stderr)
-    })
+    let journal = std::env::var("JOURNAL_STREAM").ok();
+    rustix::fs::fstat(rustix::stdio::stderr())
+        .is_ok_and(|stderr| journal == Some(format!("{}:{}", stderr.st_dev, stderr.st_ino)))
 }

@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use super::{Driver, Wake};
@@ -44,7 +45,14 @@ impl<F: Future> HostLoop<F> {
     /// When the system has no descriptors left for the driver (it takes two).
     pub fn new(future: F) -> io::Result<HostLoop<F>> {
         let driver = Driver::current()?;
-        let (wake, _driven) = (Arc::new(Wake::new(&driver)), driver.driven.clone());
+        let wake = Arc::new(Wake {
+            home: thread::current().id(),
+            // So that the first turn polls.
+            woken: AtomicBool::new(true),
+            will_poll: AtomicBool::new(false),
+            wakeup: driver.wakeup.clone(),
+        });
+        let _driven = driver.driven.clone();
         Ok(HostLoop { future: Box::pin(future), wake, driver, _driven })
     }
 

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use rustix::event::epoll::{self, EventData, EventFlags};
-use slab::Slab;
 
 use super::Driver;
 
@@ -14,7 +13,7 @@ use super::Driver;
 pub(crate) struct Async<T: AsFd> {
     io: T,
     driver: Rc<Driver>,
-    /// Its place in the driver's [`Sources`]: 32 bits do, as for the number of a descriptor.
+    /// Its key among the driver's sources: 32 bits do, as for the number of a descriptor.
     key: u32,
 }
 
@@ -22,7 +21,9 @@ impl<T: AsFd> Async<T> {
     /// Registers a socket that is non-blocking already.
     pub(crate) fn new(io: T) -> io::Result<Async<T>> {
         let driver = Driver::current()?;
-        let key = driver.sources.borrow_mut().insert();
+        // Writable: a new socket takes bytes as a rule.
+        let source = Source { writable: true, ..Source::default() };
+        let key = driver.sources.borrow_mut().insert(source);
         // Whole before it is registered, so that its drop frees the key should that fail.
         let socket = Async { io, driver, key: key as u32 };
         let interest =
@@ -41,28 +42,6 @@ impl<T: AsFd> Async<T> {
         self.ready_or_wait(cx, |source| (source.writable, &mut source.writer))
     }
 
-    /// Ready, or the task's waker is kept: `side` picks whether a side of the socket is ready, and
-    /// who waits for it.
-    fn ready_or_wait(
-        &self,
-        cx: &Context<'_>,
-        side: impl FnOnce(&mut Source) -> (bool, &mut Option<Waker>),
-    ) -> Poll<io::Result<()>> {
-        // Dropped without a borrow: a waker's drop may run code that comes back here.
-        let _replaced = {
-            let mut sources = self.driver.sources.borrow_mut();
-            let (ready, waiting) = side(&mut sources.0[self.key as usize]);
-            if ready {
-                return Poll::Ready(Ok(()));
-            }
-            match waiting {
-                Some(waker) if waker.will_wake(cx.waker()) => None,
-                _ => waiting.replace(cx.waker().clone()),
-            }
-        };
-        Poll::Pending
-    }
-
     /// Tries `op` on the socket at once; after [`ErrorKind::WouldBlock`] it is not readable until
     /// the next event.
     pub(crate) fn try_read<R>(&self, op: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
@@ -77,8 +56,30 @@ impl<T: AsFd> Async<T> {
         &self.io
     }
 
+    /// Ready, or the task's waker is kept: `side` picks whether a side of the socket is ready, and
+    /// who waits for it.
+    fn ready_or_wait(
+        &self,
+        cx: &Context<'_>,
+        side: impl FnOnce(&mut Source) -> (bool, &mut Option<Waker>),
+    ) -> Poll<io::Result<()>> {
+        // Dropped without a borrow: a waker's drop may run code that comes back here.
+        let _replaced = {
+            let mut sources = self.driver.sources.borrow_mut();
+            let (ready, waiting) = side(&mut sources[self.key as usize]);
+            if ready {
+                return Poll::Ready(Ok(()));
+            }
+            match waiting {
+                Some(waker) if waker.will_wake(cx.waker()) => None,
+                _ => waiting.replace(cx.waker().clone()),
+            }
+        };
+        Poll::Pending
+    }
+
     fn with<R>(&self, use_source: impl FnOnce(&mut Source) -> R) -> R {
-        use_source(&mut self.driver.sources.borrow_mut().0[self.key as usize])
+        use_source(&mut self.driver.sources.borrow_mut()[self.key as usize])
     }
 }
 
@@ -130,21 +131,18 @@ impl<T: AsFd> Drop for Async<T> {
     fn drop(&mut self) {
         // Closing the descriptor would do the same, but only if no duplicate of it were open.
         let _gone_already = epoll::delete(&self.driver.epoll, &self.io);
-        let _dropped_here = self.driver.sources.borrow_mut().0.remove(self.key as usize);
+        let _dropped_here = self.driver.sources.borrow_mut().remove(self.key as usize);
     }
 }
-
-/// All sockets registered on a thread. A turn delivers its events before any task runs, so none
-/// ever meets a key that has passed to another socket.
-#[derive(Default)]
-pub(super) struct Sources(Slab<Source>);
 
 /// Reads that it takes to get past urgent data: the first stops short of it although more is
 /// there (tcp(7)), the second begins with it.
 const URGENT: u8 = 2;
 
+/// A registered socket. A turn delivers its events before any task runs, so none ever meets a key
+/// that has passed to another socket.
 #[derive(Default)]
-struct Source {
+pub(super) struct Source {
     reader: Option<Waker>,
     writer: Option<Waker>,
     readable: bool,
@@ -157,32 +155,24 @@ struct Source {
     urgent: u8,
 }
 
-impl Sources {
-    /// The key of a new source, writable: a new socket takes bytes as a rule.
-    fn insert(&mut self) -> usize {
-        self.0.insert(Source { writable: true, ..Source::default() })
-    }
-
+impl Source {
     /// Notes what an event says, and collects who waits for it.
-    pub(super) fn deliver(&mut self, key: u64, flags: EventFlags, wakers: &mut Vec<Waker>) {
-        let Some(source) = self.0.get_mut(key as usize) else { return };
+    pub(super) fn deliver(&mut self, flags: EventFlags, wakers: &mut Vec<Waker>) {
         let broken = EventFlags::HUP | EventFlags::ERR;
-        source.hung_up |= flags.intersects(broken | EventFlags::RDHUP);
+        self.hung_up |= flags.intersects(broken | EventFlags::RDHUP);
         if flags.contains(EventFlags::PRI) {
-            source.urgent = URGENT;
+            self.urgent = URGENT;
         }
-        if source.hung_up || flags.intersects(EventFlags::IN | EventFlags::PRI) {
-            source.readable = true;
-            wakers.extend(source.reader.take());
+        if self.hung_up || flags.intersects(EventFlags::IN | EventFlags::PRI) {
+            self.readable = true;
+            wakers.extend(self.reader.take());
         }
         if flags.intersects(broken | EventFlags::OUT) {
-            source.writable = true;
-            wakers.extend(source.writer.take());
+            self.writable = true;
+            wakers.extend(self.writer.take());
         }
     }
-}
 
-impl Source {
     /// A read did not fill its buffer.
     fn read_short(&mut self) {
         self.readable = self.hung_up || self.urgent == URGENT;

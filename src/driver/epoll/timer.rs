@@ -15,21 +15,23 @@ use super::Driver;
 /// # Panics
 /// When it is polled on a thread that has no driver yet, and the system no descriptors for one.
 pub struct Timer {
-    /// `None` for a moment too far away to be named.
-    at: Option<Instant>,
-    /// Where the timer stands in the map, once it was polled.
+    at: Instant,
+    /// Its number among the driver's [`Timers`], once it was polled.
     entry: Option<(Rc<Driver>, u64)>,
 }
+
+/// A century, which is never, and no sum too large for an [`Instant`].
+const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl Timer {
     /// Ready after so long.
     pub fn after(duration: Duration) -> Timer {
-        Timer { at: Instant::now().checked_add(duration), entry: None }
+        Timer::at(Instant::now() + duration.min(NEVER))
     }
 
     /// Ready at this moment.
     pub fn at(instant: Instant) -> Timer {
-        Timer { at: Some(instant), entry: None }
+        Timer { at: instant, entry: None }
     }
 }
 
@@ -37,7 +39,7 @@ impl Future for Timer {
     type Output = Instant;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
-        let Some(at) = self.at else { return Poll::Pending };
+        let at = self.at;
         if Instant::now() >= at {
             return Poll::Ready(at);
         }
@@ -46,16 +48,18 @@ impl Future for Timer {
             let number = driver.timers.borrow_mut().number();
             (driver, number)
         });
-        let key = (at, *number);
-        let _dropped_here = driver.timers.borrow_mut().waiting.insert(key, cx.waker().clone());
+        let waker = cx.waker().clone();
+        // Dropped without a borrow: a waker's drop may run code that comes back here.
+        let _replaced = driver.timers.borrow_mut().waiting.insert((at, *number), waker);
         Poll::Pending
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        if let (Some(at), Some((driver, number))) = (self.at, &self.entry) {
-            let _dropped_here = driver.timers.borrow_mut().waiting.remove(&(at, *number));
+        if let Some((driver, number)) = &self.entry {
+            // As above.
+            let _removed = driver.timers.borrow_mut().waiting.remove(&(self.at, *number));
         }
     }
 }

@@ -53,7 +53,7 @@ pub(super) enum Sink {
     Socket,
     #[cfg(target_os = "linux")]
     Pipe(Detour),
-    /// By write(2), which may wait.
+    /// By write(2), which may wait: so no line is written while clients are served.
     UntilServing,
 }
 
@@ -72,11 +72,6 @@ impl Sink {
             Ok(FileType::Fifo) => Detour::new().map_or(Sink::UntilServing, Sink::Pipe),
             _ => Sink::UntilServing,
         }
-    }
-
-    /// True when it takes no line while clients are served.
-    pub(super) fn falls_silent(&self) -> bool {
-        matches!(self, Sink::UntilServing)
     }
 
     /// Writes what standard error takes of `line` now.
