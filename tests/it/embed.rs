@@ -94,7 +94,7 @@ fn a_host_reads_what_happens_as_typed_events() {
     };
     executor.spawn(watch).detach();
     serve_during(&executor, chat, move |address, _trigger| {
-        let name = || "guest1".to_owned();
+        let name = || "guest1".into();
         let mut guest = Client::connect(address);
         guest.line();
         assert_eq!(told.recv_blocking(), Ok(Event::Joined { name: name() }));
@@ -118,7 +118,7 @@ fn a_host_sees_who_is_here_and_removes_one_for_a_reason_that_the_others_read() {
         while let Some(event) = events.next().await {
             match event {
                 Event::Said { name, text } => {
-                    assert_eq!((name.as_str(), text.as_str()), ("guest2", "buy pills"));
+                    assert_eq!((&*name, &*text), ("guest2", "buy pills"));
                     let here = host.participants();
                     let guest = here.iter().find(|it| it.name == name).expect("it is here");
                     let traffic = guest.connection.traffic();
@@ -129,7 +129,7 @@ fn a_host_sees_who_is_here_and_removes_one_for_a_reason_that_the_others_read() {
                     removed = Some(guest.clone());
                 }
                 Event::Left { name, reason: CloseReason::Removed } => {
-                    assert_eq!(name, "guest2");
+                    assert_eq!(&*name, "guest2");
                     let guest = removed.take().expect("it was removed");
                     assert!(!host.remove(&guest, "it has gone"));
                 }
