@@ -6,7 +6,7 @@ SECONDS ?= 60
 # Options of the targets that run compare, as in make compare ARGS=--quick
 ARGS ?=
 
-.PHONY: all check compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench fmt lint doc install clients
+.PHONY: all check compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench fmt lint doc install clients picture
 
 all:
 	$(CARGO) build --release
@@ -65,6 +65,9 @@ doc:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	for name in echo time chat; do install -m 755 $${CARGO_TARGET_DIR:-target}/release/$$name $(DESTDIR)$(PREFIX)/bin/smol-$$name || exit 1; done
+
+picture: all clients
+	python3 tests/record.py $${CARGO_TARGET_DIR:-target}/release/chat doc/talk.svg
 
 clients:
 	sh tests/clients.sh
