@@ -10,13 +10,13 @@
 //! use std::rc::Rc;
 //! use smol_servers::{Chat, Limits, Listener, block_on, run, serve};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let executor = Rc::new(smol::LocalExecutor::new());
-//! let listener = Listener::bind(&["127.0.0.1:8002".parse()?], Limits::default())?;
-//! let stop = std::future::pending::<()>();
-//! block_on(run(&executor, serve(&executor, listener, stop, Chat::default())))?;
-//! # Ok(())
-//! # }
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let executor = Rc::new(smol::LocalExecutor::new());
+//!     let listener = Listener::bind(&["127.0.0.1:8002".parse()?], Limits::default())?;
+//!     let stop = std::future::pending::<()>(); // any future; when it is ready, the server ends
+//!     block_on(run(&executor, serve(&executor, listener, stop, Chat::default())))?;
+//!     Ok(())
+//! }
 //! ```
 //!
 //! ```text
