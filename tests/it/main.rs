@@ -15,6 +15,7 @@ mod limits;
 mod motd;
 mod newcomer;
 mod pace;
+mod readme;
 mod scripts;
 mod shutdown;
 mod slow;
