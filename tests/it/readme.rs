@@ -8,7 +8,7 @@ use crate::harness::binary;
 const README: &str = include_str!("../../README.md");
 
 /// Options of other programs that the README names.
-const OF_CARGO: [&str; 3] = ["--release", "--bin", "--open"];
+const OF_CARGO: [&str; 4] = ["--release", "--bin", "--open", "--path"];
 
 #[test]
 fn its_embedding_is_the_example_that_the_library_compiles() {
