@@ -40,7 +40,7 @@ async fn watch(chat: Chat) {
             return;
         }
         let shouts = text.len() > 9 && text.to_uppercase() == text;
-        for guest in chat.participants().iter().filter(|it| shouts && it.name == name) {
+        for guest in chat.participants().iter().filter(|it| shouts && it.name() == name) {
             chat.remove(guest, "no shouting here");
         }
     }

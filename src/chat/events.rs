@@ -1,7 +1,6 @@
 //! What happens in the chat, for hosts that want it typed.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use async_channel::{Receiver, Sender};
 
@@ -17,19 +16,19 @@ pub enum Event {
     /// Somebody came.
     Joined {
         /// Under this name.
-        name: Rc<str>,
+        name: String,
     },
     /// Somebody went.
     Left {
         /// Who had this name.
-        name: Rc<str>,
+        name: String,
         /// Why.
         reason: CloseReason,
     },
     /// Somebody said a line.
     Said {
         /// Who has this name.
-        name: Rc<str>,
+        name: String,
         /// What can be shown of the line, without its end.
         text: String,
     },

@@ -61,7 +61,7 @@ impl Guest {
         let place = chat.0.participants.borrow_mut().insert(me.clone());
         announce(&chat, &me, Change::Joined, |here| format!("joined ({here} here)"));
         let member = chat.0.room.join();
-        chat.0.feed.send(|| ChatEvent::Joined { name: me.name.clone() });
+        chat.0.feed.send(|| ChatEvent::Joined { name: me.name.to_string() });
         Guest { chat, member, me, place, reason: Cell::default() }
     }
 
@@ -169,7 +169,7 @@ impl Guest {
             }
             self.chat.0.feed.send(|| {
                 let text = said[prefix..].to_owned();
-                ChatEvent::Said { name: self.me.name.clone(), text }
+                ChatEvent::Said { name: self.me.name.to_string(), text }
             });
             self.chat.0.floor.add(said.len());
             self.member.publish_clean(&said);
@@ -225,7 +225,7 @@ impl Drop for Guest {
         let removed = chat.removals.borrow_mut().remove(&self.place);
         let dropped = if panicking() { CloseReason::Failed } else { CloseReason::GoingDown };
         let reason = self.reason.get().unwrap_or(dropped);
-        chat.feed.send(|| ChatEvent::Left { name: self.me.name.clone(), reason });
+        chat.feed.send(|| ChatEvent::Left { name: self.me.name.to_string(), reason });
         if reason != CloseReason::GoingDown {
             announce(&self.chat, &self.me, Change::Left, |_| match (reason, removed) {
                 (CloseReason::Left, _) => "left".to_owned(),

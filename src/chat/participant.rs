@@ -1,14 +1,31 @@
 //! A guest as a host sees it.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
-use crate::server::connection::Connection;
+use crate::server::connection::{Connection, Traffic};
 
 /// A guest who was in the chat when [`Chat::participants`](crate::Chat::participants) was called.
+/// A host that joins the chat's room is none.
 #[derive(Clone, Debug)]
 pub struct Participant {
+    pub(super) name: Rc<str>,
+    pub(super) connection: Connection,
+}
+
+impl Participant {
     /// The name that the others read.
-    pub name: Rc<str>,
-    /// Where it comes from, since when, and what came through.
-    pub connection: Connection,
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address it comes from.
+    pub fn peer(&self) -> SocketAddr {
+        self.connection.peer()
+    }
+
+    /// Since when it is here, and what has come through its connection up to now.
+    pub fn traffic(&self) -> Traffic {
+        self.connection.traffic()
+    }
 }

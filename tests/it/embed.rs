@@ -94,7 +94,7 @@ fn a_host_reads_what_happens_as_typed_events() {
     };
     executor.spawn(watch).detach();
     serve_during(&executor, chat, move |address, _trigger| {
-        let name = || "guest1".into();
+        let name = || "guest1".to_owned();
         let mut guest = Client::connect(address);
         guest.line();
         assert_eq!(told.recv_blocking(), Ok(Event::Joined { name: name() }));
@@ -120,10 +120,10 @@ fn a_host_sees_who_is_here_and_removes_one_for_a_reason_that_the_others_read() {
                 Event::Said { name, text } => {
                     assert_eq!((&*name, &*text), ("guest2", "buy pills"));
                     let here = host.participants();
-                    let guest = here.iter().find(|it| it.name == name).expect("it is here");
-                    let traffic = guest.connection.traffic();
+                    let guest = here.iter().find(|it| it.name() == name).expect("it is here");
+                    let traffic = guest.traffic();
                     assert_eq!((here.len(), traffic.bytes_in, traffic.missed), (2, 11, 0));
-                    assert!(traffic.bytes_out > 50 && guest.connection.peer().ip().is_loopback());
+                    assert!(traffic.bytes_out > 50 && guest.peer().ip().is_loopback());
                     assert!(traffic.connected_for < Duration::from_secs(20));
                     assert!(host.remove(guest, "no advertising\r\nplease"));
                     removed = Some(guest.clone());
