@@ -31,7 +31,7 @@ floods:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- floods $(ARGS)
 
 bench:
-	$(CARGO) bench --locked --bench bench
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- bench $(ARGS)
 
 compare:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run $(ARGS)

@@ -95,7 +95,7 @@ fn outcome(address: SocketAddr, load: Load) -> Outcome {
 }
 
 fn fault_of(fault: Fault) -> Option<String> {
-    let load = Load::Chat { clients: 3, speakers: 1, bytes: 56, rate: 100, burst: 1 };
+    let load = Load::Chat { clients: 3, speakers: 1, bytes: 56, rate: 100, burst: 1, deaf: 0 };
     outcome(chat(fault), load).fault
 }
 

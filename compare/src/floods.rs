@@ -33,7 +33,8 @@ const OTHER_DESCRIPTORS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A line, or a message, every 10 ms.
-const TALKER: Load = Load::Chat { clients: 2, speakers: 1, bytes: 56, rate: 100, burst: 1 };
+const TALKER: Load =
+    Load::Chat { clients: 2, speakers: 1, bytes: 56, rate: 100, burst: 1, deaf: 0 };
 const ECHOED: Load = Load::Echo { clients: 1, bytes: 56, depth: 1, rate: 100 };
 
 const LEGEND: &str = "

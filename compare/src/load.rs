@@ -63,7 +63,7 @@ pub(crate) fn run(job: &Job) -> Outcome {
             Load::Chat { .. } => chat::run(job),
             Load::Stalled { clients, bytes, rate } => chat::stalled(job, clients, bytes, rate),
             Load::Idle { clients } => idle::run(job, clients),
-            Load::Burst { clients } => connect::burst(job, clients),
+            Load::Burst { clients, greeted } => connect::burst(job, clients, greeted),
             Load::Churn { places } => connect::churn(job, places),
             Load::Start => Err("start-up is measured by the runner".into()),
         },
@@ -89,9 +89,19 @@ fn told(job: &Job, outcome: Result<Outcome>) -> Outcome {
     }
 }
 
-/// Connects `count` more clients, batch after batch, each when the server holds the one before;
-/// what arrives meanwhile goes to `take`.
+/// Connects `count` more clients who read; what arrives meanwhile goes to `take`.
 fn join(
+    job: &Job,
+    crowd: &mut Crowd,
+    count: usize,
+    take: impl FnMut(usize, News) -> Result<()>,
+) -> Result<()> {
+    join_by(Crowd::connect, job, crowd, count, take)
+}
+
+/// Connects them one by one, batch after batch, each when the server holds the one before.
+fn join_by(
+    connect: impl Fn(&mut Crowd, SocketAddr) -> Result<()>,
     job: &Job,
     crowd: &mut Crowd,
     count: usize,
@@ -103,7 +113,7 @@ fn join(
     while joined < count {
         let batch = BATCH.min(count - joined);
         for _ in 0..batch {
-            crowd.connect(job.address)?;
+            connect(crowd, job.address)?;
         }
         joined += batch;
         let deadline = Instant::now() + Duration::from_secs(2);

@@ -4,9 +4,10 @@
 //! `run` starts a fresh server and a fresh generator for each run, and `journal` keeps what came of
 //! it; `load` is the generator, on `crowd` (sockets), `ledger` (what must arrive) and `meter` (what
 //! it cost); `report` makes tables, verdicts and pictures of `results`, and `publish` puts them where
-//! they are committed. `account` and `floods` look for faults of ours, and compare nothing.
+//! they are committed; `bench` prints those of ours alone. `account` and `floods` look for faults of ours, and compare nothing.
 
 mod account;
+mod bench;
 mod calibrate;
 mod conform;
 mod cores;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok(Command::Run(options)) => run::run(&options).map(told),
+        Ok(Command::Bench(options)) => bench::bench(&options).map(told),
         Ok(Command::Smoke(options)) => smoke::smoke(&options),
         Ok(Command::Report(folder)) => report::again(folder).map(told),
         Ok(Command::Publish(folder)) => publish::publish(folder).map(told),

@@ -12,6 +12,7 @@ use crate::workload::{Extent, Program, WORKLOADS};
 pub(crate) enum Command {
     Help,
     Run(Options),
+    Bench(Options),
     Smoke(Options),
     /// Of the run in this folder, or of the newest.
     Report(Option<PathBuf>),
@@ -96,9 +97,9 @@ impl Options {
 }
 
 pub(crate) fn asked(extent: Extent, seed: u64, chosen: &str) -> String {
-    let extent = ["--quick", "", "--full"][extent as usize];
+    let command = ["run --quick", "run", "run --full", "bench"][extent as usize];
     let seed = if seed == SEED { String::new() } else { format!("--seed {seed}") };
-    let all = ["run", extent, &seed, chosen];
+    let all = [command, &seed, chosen];
     all.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -120,6 +121,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
     match command.as_str() {
         "help" | "-h" | "--help" => Ok(Command::Help),
         "run" => Ok(Command::Run(options)),
+        "bench" => Ok(Command::Bench(options)),
         "smoke" => Ok(Command::Smoke(options)),
         "report" => Ok(Command::Report(options.out)),
         "publish" => Ok(Command::Publish(options.out)),
@@ -137,9 +139,12 @@ fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result
         // Other traffic each time.
         options.seed = std::time::UNIX_EPOCH.elapsed().map_or(SEED, |since| since.as_secs());
     }
-    if command == "floods" {
+    if ["bench", "floods"].contains(&command) {
         // Each takes minutes.
         options.peers = vec![OURS.into()];
+    }
+    if command == "bench" {
+        options.extent = Extent::Bench;
     }
     let known: Vec<&str> = peers::PEERS.iter().map(|peer| peer.name).collect();
     while let Some(argument) = arguments.next() {
@@ -180,6 +185,7 @@ fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result
 fn takes(command: &str, option: &str) -> bool {
     let of_ours = ["--only", "--peers", "--port", "--no-build"].contains(&option);
     match command {
+        "bench" => !["--quick", "--full", "--seconds"].contains(&option),
         "smoke" => !["--resume", "--out", "--seconds"].contains(&option),
         "report" | "publish" => option == "--out",
         "account" => of_ours || ["--seconds", "--seed"].contains(&option),
@@ -201,6 +207,7 @@ pub(crate) fn help() -> String {
     let mut help = String::from(
         "compare: measures the echo, time and chat servers against their peers\n\n\
          compare run [OPTIONS]     measure, write a report below target/compare (some minutes)\n\
+         compare bench [OPTIONS]   the figures of ours alone, as a table (three minutes)\n\
          compare report [--out]    write a run's report again, of the runs that there are\n\
          compare publish [--out]   make a whole run's report the one in compare/report\n\
          compare calibrate         what the machine's system calls cost\n\
@@ -266,6 +273,7 @@ mod tests {
             (&["account", "--only", "time"], "unknown server 'time'; there are echo, chat"),
             (&["floods", "--only", "rain"], "unknown flood 'rain'; there are none, connect-rst, "),
             (&["floods", "--seconds", "9"], "--seconds is not for `compare floods`"),
+            (&["bench", "--full"], "--full is not for `compare bench`"),
             (&["run", "--seconds", "9"], "--seconds is not for `compare run`"),
         ] {
             let arguments = arguments.iter().map(|argument| (*argument).to_owned());
@@ -290,6 +298,7 @@ mod tests {
         for (target, said) in [
             ("compare", "-- run --quick"),
             ("compare-full", "-- run --full --quick"),
+            ("bench", "-- bench --quick"),
             ("fuzz-servers", "-- account --seconds 60 --quick"),
             ("floods", "-- floods --quick"),
         ] {

@@ -89,7 +89,8 @@ pub(crate) fn tasks(
                 .filter(|peer| takes_part(workload, peer))
                 .map(|peer| task(workload, peer, peer.name, round, false))
                 .collect();
-            if let Some(ours) = peers.iter().find(|peer| peer.name == OURS) {
+            let again = options.extent != Extent::Bench;
+            if let Some(ours) = peers.iter().find(|peer| again && peer.name == OURS) {
                 block.push(task(workload, ours, OURS_AGAIN, round, false));
             }
             dice.shuffle(&mut block);

@@ -32,7 +32,8 @@ pub(crate) fn publish(folder: Option<PathBuf>) -> Result<PathBuf> {
 /// What a run lacks to be published in the other's place.
 fn lack(results: &Results, published: Option<&Results>) -> Option<String> {
     let parts = ["--only", "--peers", "--clients"];
-    if results.extent == Extent::Quick || parts.iter().any(|part| results.chosen.contains(part)) {
+    let is_short = matches!(results.extent, Extent::Quick | Extent::Bench);
+    if is_short || parts.iter().any(|part| results.chosen.contains(part)) {
         return Some(format!("it is only a part, made with `compare {}`", results.asked()));
     }
     let published = published?;

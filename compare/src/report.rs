@@ -1,11 +1,11 @@
 //! The report: tables, verdicts and pictures from the results.
 
 mod count;
-mod metric;
+pub(crate) mod metric;
 mod plots;
-mod svg;
+pub(crate) mod svg;
 pub(crate) mod table;
-mod tables;
+pub(crate) mod tables;
 mod verdict;
 
 use std::fs;

@@ -55,19 +55,22 @@ pub(crate) fn smoke(options: &Options) -> Result<()> {
     if let Some((peer, why)) = results.skipped.first() {
         return Err(format!("{peer} was skipped: {why}").into());
     }
-    account_and_floods(&options)?;
+    others(&options, &folder)?;
     eprintln!("the whole chain holds");
     Ok(())
 }
 
-/// Seconds of each, of what is built already.
-fn account_and_floods(options: &Options) -> Result<()> {
+/// The other commands, for seconds each, of what is built already.
+fn others(options: &Options, folder: &Path) -> Result<()> {
+    let bench = "bench --no-build --clients 100 --rounds 1 --only burst-chat,stalled-crowd --out";
     for command in [
+        bench,
         "account --no-build --peers ours --seconds 1",
         "floods --no-build --quick --clients 100 --only none,long-lines",
     ] {
         let mut run = Command::new("/proc/self/exe");
         run.args(command.split(' ')).stdin(Stdio::null());
+        run.args((command == bench).then(|| folder.join("bench")));
         if let Some(port) = options.port {
             run.args(["--port", &port.to_string()]);
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Job, PATIENCE, SETTLED, join};
+use super::{Job, PATIENCE, SETTLED, join, join_by};
 use crate::Result;
 use crate::crowd::{Crowd, News};
 use crate::histogram::Histogram;
@@ -15,6 +15,9 @@ use crate::workload::Load;
 
 /// Time in which a server that waits for the stalled reader may give it up, and go on.
 const STALL: Duration = Duration::from_secs(8);
+
+/// Time between two looks at whether the kernel still takes something for the deaf.
+const FILLING: Duration = Duration::from_millis(500);
 
 /// Width of a slot of the stalled reader's picture.
 const SLOT: Duration = Duration::from_millis(100);
@@ -59,9 +62,14 @@ struct Slots {
 }
 
 pub(crate) fn run(job: &Job) -> Result<Outcome> {
-    let Load::Chat { clients, speakers, bytes, rate, burst } = job.load else { unreachable!() };
+    let Load::Chat { clients, speakers, bytes, rate, burst, deaf } = job.load else {
+        unreachable!()
+    };
     let mut talk = Talk::new(clients, speakers, bytes)?;
     talk.join(job, clients)?;
+    if deaf > 0 {
+        talk.join_deaf(job, deaf)?;
+    }
     let mut outcome = Outcome::default();
     let undelivered = talk.go(job.warm_up(), rate, burst)?;
     if undelivered > 0 {
@@ -93,7 +101,7 @@ pub(crate) fn run(job: &Job) -> Result<Outcome> {
 /// Beside others who speak too, and who `begin` once these are in. Lines that were missed or did
 /// not come in time are figures here, and no fault.
 pub(crate) fn beside(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
-    let Load::Chat { clients, speakers, bytes, rate, burst } = job.load else { unreachable!() };
+    let Load::Chat { clients, speakers, bytes, rate, burst, .. } = job.load else { unreachable!() };
     let mut talk = Talk::new(clients, speakers, bytes)?;
     talk.heard.ledger.ignore_strangers();
     talk.join(job, clients)?;
@@ -150,7 +158,7 @@ pub(crate) fn stalled(job: &Job, clients: usize, bytes: usize, rate: u32) -> Res
     let most = memory.iter().fold(0.0, |most: f64, point| most.max(point.1));
     outcome.set("undelivered_share", undelivered as f64 / all.max(1) as f64);
     outcome.set("grown_mib", most - rss_before / 1024.0);
-    outcome.set("kernel_mib", unsent_in_kernel(job.address.port())? as f64 / 1_048_576.0);
+    outcome.set("kernel_mib", unsent(job)?.iter().sum::<u64>() as f64 / 1_048_576.0);
     outcome.series.insert("rss_mib".into(), memory);
     let slots = talk.heard.slots.take().map_or(Vec::new(), |slots| slots.worst);
     let slots = slots.iter().enumerate().map(|(i, ms)| (i as f64 * SLOT.as_secs_f64(), *ms));
@@ -158,18 +166,18 @@ pub(crate) fn stalled(job: &Job, clients: usize, bytes: usize, rate: u32) -> Res
     Ok(outcome)
 }
 
-/// Bytes that the kernel holds in the server's send queues.
-fn unsent_in_kernel(port: u16) -> Result<u64> {
-    let port = format!(":{port:04X}");
+/// Bytes that the kernel holds in each of the server's send queues, where it holds any.
+fn unsent(job: &Job) -> Result<Vec<u64>> {
+    let port = format!(":{:04X}", job.address.port());
     let table = std::fs::read_to_string("/proc/net/tcp")?;
     let queues = table.lines().filter_map(|line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let local = fields.next()?;
         let (sending, _) = fields.nth(2)?.split_once(':')?;
         let sending = u64::from_str_radix(sending, 16).ok()?;
-        local.ends_with(&port).then_some(sending)
+        (sending > 0 && local.ends_with(&port)).then_some(sending)
     });
-    Ok(queues.sum())
+    Ok(queues.collect())
 }
 
 impl Talk {
@@ -214,6 +222,22 @@ impl Talk {
             return Err(format!("{welcomed} of {clients} clients were welcomed").into());
         }
         job.process().settle(SETTLED)
+    }
+
+    /// Connects clients who never read, and talks until the kernel takes no more for any of them.
+    fn join_deaf(&mut self, job: &Job, count: usize) -> Result<()> {
+        let Talk { crowd, lines, heard, .. } = self;
+        let take = |client: usize, news: News| heard.take(lines, client, news);
+        join_by(Crowd::connect_deaf, job, crowd, count, take)?;
+        let (mut before, mut held) = (Vec::new(), unsent(job)?);
+        while held != before || held.is_empty() {
+            self.go(FILLING, 0, 1)?;
+            before = std::mem::replace(&mut held, unsent(job)?);
+        }
+        match held.len() {
+            stalled if stalled == count => Ok(()),
+            stalled => Err(format!("{stalled} clients are stalled, not {count}").into()),
+        }
     }
 
     /// Discards what the warm-up measured; what must still come is still known.

@@ -10,12 +10,17 @@ use crate::meter::{self, Meter};
 use crate::results::Outcome;
 
 /// What a client has echoed.
-const MESSAGE: [u8; 64] = [b'm'; 64];
+const MESSAGE: &[u8] = &[b'm'; 64];
+
+/// What a client of the chat reads first.
+const GREETING: &[u8] = b"*** welcome, you are ";
 
 /// Where one client stands.
 #[derive(Clone)]
 struct Visit {
     begun: Instant,
+    greeted: bool,
+    /// Bytes that came, of those that are due.
     back: usize,
 }
 
@@ -26,7 +31,7 @@ enum Step {
     Waiting,
 }
 
-pub(crate) fn burst(job: &Job, clients: usize) -> Result<Outcome> {
+pub(crate) fn burst(job: &Job, clients: usize, greeted: bool) -> Result<Outcome> {
     let mut crowd = Crowd::new(true)?;
     job.process().settle(SETTLED)?;
     let mut delays = Histogram::default();
@@ -34,7 +39,7 @@ pub(crate) fn burst(job: &Job, clients: usize) -> Result<Outcome> {
     let meter = Meter::start(job.process())?;
     let started = Instant::now();
     for client in 0..clients {
-        visits.push(Visit { begun: Instant::now(), back: 0 });
+        visits.push(Visit::begin(greeted));
         crowd.begin(client, job.address)?;
         if client % 32 == 31 {
             look(&mut crowd, &mut visits, Instant::now(), &mut delays)?;
@@ -62,7 +67,7 @@ pub(crate) fn burst(job: &Job, clients: usize) -> Result<Outcome> {
 pub(crate) fn churn(job: &Job, places: usize) -> Result<Outcome> {
     let mut crowd = Crowd::new(true)?;
     job.process().settle(SETTLED)?;
-    let mut visits = vec![Visit { begun: Instant::now(), back: 0 }; places];
+    let mut visits = vec![Visit::begin(false); places];
     let mut delays = Histogram::default();
     (0..places).try_for_each(|client| crowd.begin(client, job.address))?;
     turn(job, &mut crowd, &mut visits, job.warm_up(), &mut delays)?;
@@ -90,7 +95,7 @@ fn turn(
     while Instant::now() < end {
         for client in look(crowd, visits, end, delays)? {
             crowd.close(client);
-            visits[client] = Visit { begun: Instant::now(), back: 0 };
+            visits[client] = Visit::begin(false);
             crowd.begin(client, job.address)?;
         }
     }
@@ -116,24 +121,34 @@ fn look(
         }
         Ok(())
     })?;
-    connected.into_iter().try_for_each(|client| crowd.send(client, &MESSAGE))?;
+    connected.into_iter().try_for_each(|client| crowd.send(client, MESSAGE))?;
     Ok(done)
 }
 
 impl Visit {
+    fn begin(greeted: bool) -> Visit {
+        Visit { begun: Instant::now(), greeted, back: 0 }
+    }
+
     fn step(&mut self, client: usize, news: News) -> Result<Step> {
+        let due = if self.greeted { GREETING } else { MESSAGE };
         match news {
-            News::Connected(true) => return Ok(Step::Connected),
-            News::Connected(false) => return Err(format!("client {client} was refused").into()),
-            News::Closed => return Err(format!("client {client} was dropped").into()),
+            News::Connected(true) if self.greeted => Ok(Step::Waiting),
+            News::Connected(true) => Ok(Step::Connected),
+            News::Connected(false) => Err(format!("client {client} was refused").into()),
+            News::Closed => Err(format!("client {client} was dropped").into()),
+            // What others are told of who came.
+            News::Bytes(_) if self.greeted && self.back == due.len() => Ok(Step::Waiting),
             News::Bytes(bytes) => {
-                let due = MESSAGE.get(self.back..self.back + bytes.len());
-                if due != Some(bytes) {
-                    return Err(format!("client {client}: other bytes came back").into());
+                // Behind the greeting stands a name.
+                let n =
+                    if self.greeted { bytes.len().min(due.len() - self.back) } else { bytes.len() };
+                if due.get(self.back..self.back + n) != Some(&bytes[..n]) {
+                    return Err(format!("client {client}: other bytes came than were due").into());
                 }
-                self.back += bytes.len();
+                self.back += n;
+                Ok(if self.back == due.len() { Step::Done } else { Step::Waiting })
             }
         }
-        Ok(if self.back == MESSAGE.len() { Step::Done } else { Step::Waiting })
     }
 }

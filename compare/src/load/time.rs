@@ -1,7 +1,7 @@
 //! Time: every client reads every second, once; how far apart they read it, and how it drifts.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::{Job, SETTLED, join};
 use crate::Result;
@@ -9,17 +9,27 @@ use crate::crowd::{Crowd, News};
 use crate::lines::Lines;
 use crate::meter::Meter;
 use crate::results::Outcome;
+use crate::stats::spread;
 
 /// What all clients have read.
 struct Watch {
     lines: Lines,
     ears: Vec<Ear>,
-    /// By the second that the line names: when the first had it, the last, and how many.
-    ticks: BTreeMap<u64, (Instant, Instant, usize)>,
+    /// By the second that the line names.
+    ticks: BTreeMap<u64, Tick>,
     heard: u64,
     /// Lines that named a second twice, or left one out.
     repeated: u64,
     skipped: u64,
+}
+
+/// Who read a second when.
+struct Tick {
+    first: Instant,
+    last: Instant,
+    clients: usize,
+    /// How much of a second was over by the clock when the first had it.
+    late: Duration,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -94,24 +104,30 @@ impl Watch {
             ear.ticks += u32::from(ear.first.is_some());
             ear.first.get_or_insert(now);
             ear.last = Some(now);
-            let tick = ticks.entry(second).or_insert((now, now, 0));
-            (tick.1, tick.2) = (now, tick.2 + 1);
+            let tick = ticks.entry(second).or_insert_with(|| {
+                let since = UNIX_EPOCH.elapsed().unwrap_or_default();
+                let late = Duration::from_nanos(since.subsec_nanos().into());
+                Tick { first: now, last: now, clients: 0, late }
+            });
+            (tick.last, tick.clients) = (now, tick.clients + 1);
             *heard += 1;
             Ok(())
         })
     }
 
     fn report(&self, outcome: &mut Outcome, clients: usize) {
-        let whole = self.ticks.values().filter(|tick| tick.2 >= clients);
-        let mut spreads: Vec<f64> =
-            whole.map(|tick| (tick.1 - tick.0).as_secs_f64() * 1e3).collect();
-        spreads.sort_by(f64::total_cmp);
-        if spreads.is_empty() {
-            let most = self.ticks.values().map(|tick| tick.2).max().unwrap_or(0);
+        let median = |time: fn(&Tick) -> Duration| {
+            let whole = self.ticks.values().filter(|tick| tick.clients >= clients);
+            spread(whole.map(|tick| time(tick).as_secs_f64() * 1e3)).map(|spread| spread.median)
+        };
+        let behind = median(|tick| tick.last - tick.first);
+        let (Some(behind), Some(late)) = (behind, median(|tick| tick.late)) else {
+            let most = self.ticks.values().map(|tick| tick.clients).max().unwrap_or(0);
             outcome.fault = Some(format!("no second reached all: {most} of {clients} at most"));
             return;
-        }
-        outcome.set("spread_ms", spreads[spreads.len() / 2]);
+        };
+        outcome.set("spread_ms", behind);
+        outcome.set("late_ms", late);
         let drifts = self.ears.iter().filter(|ear| ear.ticks > 0).filter_map(|ear| {
             let time = (ear.last? - ear.first?).as_secs_f64();
             Some((time / f64::from(ear.ticks) - 1.0) * 1e3)

@@ -30,12 +30,13 @@ const P50: Metric = aside("p50_us", "p50 µs");
 const P99: Metric = less("p99_us", "p99 µs");
 const P999: Metric = aside("p999_us", "p99.9 µs");
 const MAX: Metric = aside("max_us", "max µs");
+const RSS: Metric = aside("rss_kib", "RSS KiB");
 const LATE: Metric = aside("late_p99_us", "generator late, p99 µs");
 
 /// What is told of a workload; the first is its figure.
 pub(crate) fn metrics(load: &Load) -> &'static [Metric] {
     const ECHO: [Metric; 6] = [CPU, more("rate", "round trips/s"), P50, P99, P999, MAX];
-    const OPEN: [Metric; 6] = [CPU, P50, P99, P999, MAX, LATE];
+    const OPEN: [Metric; 7] = [CPU, P50, P99, P999, MAX, RSS, LATE];
     const CLOSED: [Metric; 6] = [CPU, more("rate", "deliveries/s"), P50, P99, P999, MAX];
     const FAN: [Metric; 4] =
         [less("last_p50_ms", "last has it, ms"), CPU, aside("last_max_ms", "worst, ms"), P50];
@@ -46,13 +47,14 @@ pub(crate) fn metrics(load: &Load) -> &'static [Metric] {
         MAX,
         less("grown_mib", "memory grown, MiB"),
         CPU,
-        aside("rss_kib", "RSS KiB"),
+        RSS,
         aside("kernel_mib", "unsent in the kernel, MiB"),
         LATE,
     ];
-    const TIME: [Metric; 5] = [
+    const TIME: [Metric; 6] = [
         CPU,
         less("spread_ms", "last behind first, ms"),
+        aside("late_ms", "first behind its second, ms"),
         aside("drift_ms", "drift, ms a tick"),
         aside("repeated", "repeated"),
         aside("skipped", "left out"),

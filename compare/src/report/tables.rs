@@ -5,6 +5,7 @@ use super::metric::{compare, equals, floor, metrics, value};
 use super::svg::short;
 use super::table::{Column, NOTHING, Table};
 use crate::date::day;
+use crate::machine::Card;
 use crate::results::{Bound, Facts, OURS, OURS_AGAIN, Results};
 use crate::stats::{Spread, Standing};
 use crate::workload::{self, Extent, WORKLOADS, Workload};
@@ -22,11 +23,11 @@ const SUMMARY: [(&str, &str, &str); 8] = [
 ];
 
 pub(crate) fn head(results: &Results) -> String {
-    let card = &results.card;
     let (extent, mark) = match results.extent {
         Extent::Quick => ("`--quick`", " **Short rounds only: take it as a first look.**"),
         Extent::Usual => ("the usual extent", ""),
         Extent::Full => ("`--full`", ""),
+        Extent::Bench => ("`bench`", ""),
     };
     let unfinished = if results.unfinished {
         format!(" **Unfinished: there are {} runs, and more were to come.**", results.samples.len())
@@ -46,6 +47,21 @@ pub(crate) fn head(results: &Results) -> String {
             results.samples.len()
         ),
     };
+    format!(
+        "# Servers compared\n\n{}\n\n\
+         Measured with {extent}{chosen} in {:.0} minutes, order shuffled with seed {}.{mark}\
+         {unfinished} Medians with least and most, of n runs: n stands in the table's head, and \
+         beside a figure that is of another number; {SINGLE} marks what a single run says. × is theirs by ours, round by round; ≈ means within the band in which \
+         ours differs from itself (twice the median distance of the A/A runs). Runs that the generator limited are not \
+         ranked.{apart} Take the ratios, not the figures: they are this machine's.\n",
+        machine(&results.card),
+        results.minutes,
+        results.seed,
+    )
+}
+
+/// What it was measured on.
+pub(crate) fn machine(card: &Card) -> String {
     let virtual_machine = if card.virtual_machine { ", a virtual machine" } else { "" };
     let cores = if card.server_core == card.generator_core {
         "**One core only: server and generator share it, and nothing here compares.**".to_owned()
@@ -53,14 +69,8 @@ pub(crate) fn head(results: &Results) -> String {
         format!("Server on core {}, generator on core {}.", card.server_core, card.generator_core)
     };
     format!(
-        "# Servers compared\n\n\
-         {} ({} cores{virtual_machine}), {} MiB, Linux {}, {} descriptors, {}, commit {}, day {}. \
-         {cores}\n\n\
-         Measured with {extent}{chosen} in {:.0} minutes, order shuffled with seed {}.{mark}\
-         {unfinished} Medians with least and most, of n runs: n stands in the table's head, and \
-         beside a figure that is of another number; {SINGLE} marks what a single run says. × is theirs by ours, round by round; ≈ means within the band in which \
-         ours differs from itself (twice the median distance of the A/A runs). Runs that the generator limited are not \
-         ranked.{apart} Take the ratios, not the figures: they are this machine's.\n",
+        "{} ({} cores{virtual_machine}), {} MiB, Linux {}, {} descriptors, {}, commit {}, day {}. \
+         {cores}",
         card.cpu,
         card.cores,
         card.memory_mib,
@@ -69,8 +79,6 @@ pub(crate) fn head(results: &Results) -> String {
         card.rustc,
         card.commit,
         day(card.taken),
-        results.minutes,
-        results.seed,
     )
 }
 

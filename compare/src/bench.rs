@@ -1,0 +1,79 @@
+//! The figures of ours alone, as a table for the terminal: the sizes of the programs, and least,
+//! median and most of what each workload tells. The run's report and its folder are as of any run.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::Result;
+use crate::options::Options;
+use crate::peers::{self, Peer};
+use crate::place::RESULTS;
+use crate::report::metric::{metrics, value};
+use crate::report::svg::short;
+use crate::report::table::{Column, NOTHING, Table};
+use crate::report::tables::machine;
+use crate::results::{Results, Trace};
+use crate::run;
+use crate::stats::{Spread, spread};
+use crate::workload::{Program, WORKLOADS};
+
+/// Returns the report's path.
+///
+/// # Errors
+/// When any run could not be measured, or was not valid; the table is printed nevertheless.
+pub(crate) fn bench(options: &Options) -> Result<PathBuf> {
+    let report = run::run(options)?;
+    let results = Results::read(&report.with_file_name(RESULTS))?;
+    println!("{}\n\n{}", machine(&results.card), table(&results).text());
+    for sample in &results.samples {
+        if let Some(fault) = &sample.outcome.fault {
+            return Err(format!("{}, {}: {fault}", sample.peer, sample.workload).into());
+        }
+    }
+    Ok(report)
+}
+
+fn table(results: &Results) -> Table {
+    let peers: Vec<Peer> =
+        results.peers.iter().filter_map(|facts| peers::find(&facts.name)).collect();
+    let mut columns = vec![Column::words("figure")];
+    for peer in &peers {
+        let heads = ["least", "median", "most"].map(|head| format!("{}: {head}", peer.name));
+        columns.extend(heads.map(|head| Column::figures(&head)));
+    }
+    let mut table = Table::new(columns);
+    let mut row = |figure: String, spread_of: &dyn Fn(&Peer) -> Option<Spread>| {
+        let figures = peers.iter().flat_map(|peer| match spread_of(peer) {
+            Some(Spread { n, median, min, max }) => {
+                let range = |figure| if n > 1 { short(figure) } else { NOTHING.into() };
+                [range(min), short(median), range(max)]
+            }
+            None => [NOTHING; 3].map(str::to_owned),
+        });
+        table.row(std::iter::once(figure).chain(figures).collect());
+    };
+    for program in Program::ALL {
+        row(format!("size of {}, KiB", program.name()), &|peer| {
+            let size = fs::metadata(peer.binary(program)).ok()?.len();
+            spread([size as f64 / 1024.0])
+        });
+    }
+    for workload in WORKLOADS {
+        let name = workload.name;
+        if !results.samples.iter().any(|sample| sample.workload == name) {
+            continue;
+        }
+        for metric in metrics(&workload.load) {
+            let of = |peer: &Peer| value(results, name, peer.name, metric.key);
+            row(format!("{name}: {}", metric.title), &of);
+        }
+        if results.traces.iter().any(|trace| trace.workload == name) {
+            row(format!("{name}: system calls a {}", workload.message()), &|peer| {
+                let is_its = |trace: &&Trace| trace.workload == name && trace.peer == peer.name;
+                let trace = results.traces.iter().find(is_its)?;
+                spread([trace.calls.values().sum()])
+            });
+        }
+    }
+    table
+}
