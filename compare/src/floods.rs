@@ -2,12 +2,12 @@
 //! core meanwhile. Printed as a table, and judged by whoever reads it.
 
 mod attackers;
-pub(crate) mod list;
 
 use std::time::Duration;
 
 use crate::Result;
 use crate::cores::{self, Cores};
+use crate::flood::{FLOODS, Flood};
 use crate::load::{self, Job};
 use crate::machine::Machine;
 use crate::options::Options;
@@ -18,7 +18,6 @@ use crate::report::table::{Column, NOTHING, Table};
 use crate::results::{OURS, Outcome, Sample};
 use crate::server::Server;
 use crate::workload::{Extent, Load, Program};
-use list::{FLOODS, Flood};
 
 /// Clients of a flood: a few of one address, and many of as many addresses.
 const CROWDS: [usize; 2] = [20, 1000];

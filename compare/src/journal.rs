@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::cores;
-use crate::options::{Options, Wrong};
+use crate::options::Options;
 use crate::place::{self, JOURNAL, RESULTS};
 use crate::results::{Facts, Results, Sample, Trace};
+use crate::wrong::Wrong;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {

@@ -4,11 +4,11 @@ use std::fs;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::facts::digest;
 use crate::peers::{self, output};
+use crate::results::Card;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
@@ -16,26 +16,6 @@ pub(crate) struct Machine {
     /// The same where there is one core only.
     pub(crate) server: usize,
     pub(crate) descriptors: u64,
-}
-
-/// What stands over every report.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Card {
-    pub(crate) cpu: String,
-    pub(crate) cores: usize,
-    pub(crate) kernel: String,
-    pub(crate) memory_mib: u64,
-    pub(crate) descriptors: u64,
-    pub(crate) server_core: usize,
-    pub(crate) generator_core: usize,
-    pub(crate) virtual_machine: bool,
-    pub(crate) rustc: String,
-    pub(crate) commit: String,
-    /// Digest of this program.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(crate) compare: String,
-    /// Seconds since 1970.
-    pub(crate) taken: u64,
 }
 
 impl Machine {

@@ -16,6 +16,7 @@ mod date;
 mod facts;
 #[cfg(test)]
 mod faulty;
+mod flood;
 mod floods;
 mod histogram;
 mod journal;
@@ -28,6 +29,7 @@ mod options;
 mod peers;
 mod place;
 mod plan;
+mod port;
 mod prepare;
 mod process;
 mod progress;
@@ -41,6 +43,7 @@ mod smoke;
 mod stats;
 mod trace;
 mod workload;
+mod wrong;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -75,7 +78,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("compare: {error}");
-            ExitCode::from(if error.is::<options::Wrong>() { USAGE } else { 1 })
+            ExitCode::from(if error.is::<wrong::Wrong>() { USAGE } else { 1 })
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The command line.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use crate::floods::list::FLOODS;
+use crate::flood::FLOODS;
 use crate::peers;
-use crate::results::OURS;
-use crate::server::LAST_PORT;
+use crate::port::LAST_PORT;
+use crate::results::{OURS, SEED, asked};
 use crate::workload::{Extent, Program, WORKLOADS};
+use crate::wrong::Wrong;
 
 pub(crate) enum Command {
     Help,
@@ -26,8 +26,6 @@ pub(crate) enum Command {
 
 /// Clients of a workload, at most, unless it is said otherwise.
 const CLIENTS: usize = 10_000;
-
-const SEED: u64 = 1;
 
 /// Seconds of random traffic at each server, unless it is said otherwise.
 const SECONDS: u64 = 60;
@@ -95,25 +93,6 @@ impl Options {
         all.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
-
-pub(crate) fn asked(extent: Extent, seed: u64, chosen: &str) -> String {
-    let command = ["run --quick", "run", "run --full", "bench"][extent as usize];
-    let seed = if seed == SEED { String::new() } else { format!("--seed {seed}") };
-    let all = [command, &seed, chosen];
-    all.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Something the user can mend: one line, exit code 2.
-#[derive(Debug)]
-pub(crate) struct Wrong(pub(crate) String);
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Wrong {}
 
 pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Wrong> {
     let command = arguments.next().unwrap_or_else(|| "help".into());

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::date;
-use crate::options::Wrong;
 use crate::peers::{above, here};
+use crate::wrong::Wrong;
 
 /// Every raw run, once all of them are made: a folder without it is unfinished.
 pub(crate) const RESULTS: &str = "results.json";

@@ -3,11 +3,12 @@
 use crate::Result;
 use crate::journal::Journal;
 use crate::machine::Machine;
-use crate::options::{Options, Wrong};
+use crate::options::Options;
 use crate::peers::{PEERS, Peer};
 use crate::results::{OURS, OURS_AGAIN};
 use crate::stats::Dice;
 use crate::workload::{self, Extent, Program, WORKLOADS, Workload};
+use crate::wrong::Wrong;
 
 /// Descriptors that are not clients, in the server and in the generator.
 const OTHER_DESCRIPTORS: u64 = 64;

@@ -8,13 +8,13 @@ use crate::Result;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::peers::{Driver, Lane, Peer, Start, above, here, output};
-use crate::{plan, running, server};
+use crate::{plan, port, running};
 
 /// The machine and the builds of ours that are asked for, for what compares nothing.
 pub(crate) fn ours(options: &Options) -> Result<(Machine, Vec<Peer>)> {
     running::watch(None)?;
     if let Some(port) = options.port {
-        server::begin_at(port)?;
+        port::begin_at(port)?;
     }
     let (machine, mut peers) = (Machine::take()?, plan::wanted(options));
     peers.retain(|peer| peer.lane == Lane::Ours);

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::Result;
-use crate::options::Wrong;
 use crate::place::{self, RESULTS};
 use crate::report;
 use crate::results::{Results, Sample};
 use crate::workload::Extent;
+use crate::wrong::Wrong;
 
 /// Returns the report's path.
 ///

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 use crate::journal::Journal;
-use crate::options::Wrong;
 use crate::place::{self, JOURNAL, REPORT, RESULTS};
 use crate::results::Results;
+use crate::wrong::Wrong;
 
 /// Writes a run's report again, of the runs that were made if it is unfinished.
 pub(crate) fn again(folder: Option<PathBuf>) -> Result<PathBuf> {

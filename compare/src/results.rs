@@ -7,9 +7,27 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::machine::Card;
-use crate::options;
 use crate::workload::Extent;
+
+/// What stands over every report.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Card {
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    pub(crate) kernel: String,
+    pub(crate) memory_mib: u64,
+    pub(crate) descriptors: u64,
+    pub(crate) server_core: usize,
+    pub(crate) generator_core: usize,
+    pub(crate) virtual_machine: bool,
+    pub(crate) rustc: String,
+    pub(crate) commit: String,
+    /// Digest of this program.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) compare: String,
+    /// Seconds since 1970.
+    pub(crate) taken: u64,
+}
 
 /// What kept a run from being faster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,7 +163,7 @@ impl Results {
 
     /// The command that made it.
     pub(crate) fn asked(&self) -> String {
-        options::asked(self.extent, self.seed, &self.chosen)
+        asked(self.extent, self.seed, &self.chosen)
     }
 
     /// Of a workload, by the peer that has most of them.
@@ -173,4 +191,15 @@ impl Results {
         });
         faulty.and_then(|sample| sample.outcome.fault.as_deref())
     }
+}
+
+/// The seed where none is given.
+pub(crate) const SEED: u64 = 1;
+
+/// The command of these options.
+pub(crate) fn asked(extent: Extent, seed: u64, chosen: &str) -> String {
+    let command = ["run --quick", "run", "run --full", "bench"][extent as usize];
+    let seed = if seed == SEED { String::new() } else { format!("--seed {seed}") };
+    let all = [command, &seed, chosen];
+    all.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

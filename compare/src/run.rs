@@ -18,12 +18,13 @@ use crate::options::Options;
 use crate::peers::Peer;
 use crate::place::{self, RESULTS};
 use crate::plan::{self, Task};
+use crate::port;
 use crate::prepare;
 use crate::progress::{Progress, guess};
 use crate::report;
 use crate::results::{OURS, Outcome, Results, Sample};
 use crate::running;
-use crate::server::{self, Server};
+use crate::server::Server;
 use crate::trace::Tool;
 use crate::workload::{Load, Program};
 
@@ -73,7 +74,7 @@ struct Ready {
 /// Builds, and finds out who takes part.
 fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
     if let Some(port) = options.port {
-        server::begin_at(port)?;
+        port::begin_at(port)?;
     }
     let workloads = plan::workloads(options, machine)?;
     let wanted = plan::wanted(options);

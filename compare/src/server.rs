@@ -2,25 +2,20 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::machine::Machine;
-use crate::options::Wrong;
 use crate::peers::{self, Peer};
+use crate::port;
 use crate::running;
 use crate::workload::Program;
 
 /// Time a server has for listening.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Below the ports that the system gives to clients.
-const FIRST_PORT: u16 = 20_000;
-pub(crate) const LAST_PORT: u16 = 32_000;
 
 pub(crate) struct Server {
     child: Child,
@@ -43,7 +38,7 @@ impl Server {
         program: Program,
         options: &[&str],
     ) -> Result<Server> {
-        let address = free_address();
+        let address = port::free_address();
         let mut command = peer.plain(program, address);
         command.args(options).current_dir(peers::above()).stderr(Stdio::null());
         Server::run(machine, command, address)?.listening()
@@ -87,7 +82,7 @@ impl Server {
     }
 
     fn spawn(machine: &Machine, peer: &Peer, program: Program) -> Result<Server> {
-        let address = free_address();
+        let address = port::free_address();
         let mut command = peer.command(program, address);
         command.stderr(File::create(log_of(address))?);
         Server::run(machine, command, address)
@@ -136,32 +131,4 @@ impl Drop for Server {
 
 fn log_of(address: SocketAddr) -> PathBuf {
     std::env::temp_dir().join(format!("compare-{}", address.port()))
-}
-
-/// The port that the next server tries.
-static NEXT_PORT: AtomicU16 = AtomicU16::new(FIRST_PORT);
-
-/// Starts with the user's port, which must be free.
-pub(crate) fn begin_at(port: u16) -> std::result::Result<(), Wrong> {
-    NEXT_PORT.store(port, Ordering::Relaxed);
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            Err(Wrong(format!("port {port} cannot be used ({error}); give another --port")))
-        }
-    }
-}
-
-/// Another port for each server, since the last one's may be in TIME_WAIT.
-fn free_address() -> SocketAddr {
-    loop {
-        let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
-        if !(1024..LAST_PORT).contains(&port) {
-            NEXT_PORT.store(FIRST_PORT, Ordering::Relaxed);
-        }
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use rustix::net::{SendFlags, SocketFlags, sockopt};
 use rustix::process::setpriority_process;
 
-use super::list::{Flood, Stay};
 use crate::Result;
 use crate::crowd::{Crowd, News, tcp};
+use crate::flood::{Flood, Stay};
 
 /// Sends of one client before others have their turn.
 const SENDS: usize = 4;

@@ -5,8 +5,7 @@ use super::metric::{compare, equals, floor, metrics, value};
 use super::svg::short;
 use super::table::{Column, NOTHING, Table};
 use crate::date::day;
-use crate::machine::Card;
-use crate::results::{Bound, Facts, OURS, OURS_AGAIN, Results};
+use crate::results::{Bound, Card, Facts, OURS, OURS_AGAIN, Results};
 use crate::stats::{Spread, Standing};
 use crate::workload::{self, Extent, WORKLOADS, Workload};
 

@@ -1,4 +1,4 @@
-//! The floods: what their clients send, how often they come, and to which server.
+//! A flood: what its clients send, how often they come, and to which server.
 
 use std::time::Duration;
 
