@@ -1,4 +1,5 @@
-//! Makes a run's report the one that is committed: nothing else writes there.
+//! Makes a run's report the one that is committed: nothing else writes there. The results stay
+//! below the target directory, where the next one that is published is held against them.
 
 use std::path::PathBuf;
 
@@ -12,21 +13,24 @@ use crate::wrong::Wrong;
 /// Returns the report's path.
 ///
 /// # Errors
-/// When the run is not a whole one, or would take something out of the published report.
+/// When the run is not a whole one, or would take something out of the published report, as far as
+/// the results of that are here.
 pub(crate) fn publish(folder: Option<PathBuf>) -> Result<PathBuf> {
     let newest = || place::holding(&place::runs(), RESULTS).into_iter().next();
     let none = || Wrong("there is no finished run; `compare run --full` makes one".into());
     let folder = folder.or_else(newest).ok_or_else(none)?;
     let results = Results::read(&folder.join(RESULTS))?;
-    let file = place::published().join(RESULTS);
+    let file = place::published_results();
     let published = if file.exists() { Some(Results::read(&file)?) } else { None };
     if let Some(why) = lack(&results, published.as_ref()) {
         let folder = folder.display();
         return Err(Wrong(format!("{folder} is not published: {why}")).into());
     }
     std::fs::create_dir_all(place::published())?;
+    let report = report::write(&results, &place::published())?;
+    std::fs::create_dir_all(place::runs())?;
     results.write(&file)?;
-    report::write(&results, &place::published())
+    Ok(report)
 }
 
 /// What a run lacks to be published in the other's place.

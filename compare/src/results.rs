@@ -68,7 +68,7 @@ impl Outcome {
     }
 
     pub(crate) fn set(&mut self, metric: &str, value: f64) {
-        // Six digits: the rest is noise, and results.json is committed.
+        // Six digits: the rest is noise.
         let digits = 5 - value.abs().log10().floor().clamp(-30.0, 5.0) as i32;
         let scale = 10_f64.powi(digits);
         let rounded = if value == 0.0 { 0.0 } else { (value * scale).round() / scale };
