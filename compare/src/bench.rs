@@ -12,7 +12,7 @@ use crate::report::metric::{metrics, value};
 use crate::report::svg::short;
 use crate::report::table::{Column, NOTHING, Table};
 use crate::report::tables::machine;
-use crate::results::{Results, Trace};
+use crate::results::Results;
 use crate::run;
 use crate::stats::{Spread, spread};
 use crate::workload::{Program, WORKLOADS};
@@ -69,9 +69,7 @@ fn table(results: &Results) -> Table {
         }
         if results.traces.iter().any(|trace| trace.workload == name) {
             row(format!("{name}: system calls a {}", workload.message()), &|peer| {
-                let is_its = |trace: &&Trace| trace.workload == name && trace.peer == peer.name;
-                let trace = results.traces.iter().find(is_its)?;
-                spread([trace.calls.values().sum()])
+                spread([results.trace(name, peer.name)?.calls.values().sum()])
             });
         }
     }

@@ -52,6 +52,20 @@ pub(crate) enum News<'a> {
     Closed,
 }
 
+impl<'a> News<'a> {
+    /// Those that came, if any.
+    ///
+    /// # Errors
+    /// When the connection ended.
+    pub(crate) fn bytes(self, client: usize) -> Result<&'a [u8]> {
+        match self {
+            News::Connected(_) => Ok(&[]),
+            News::Bytes(bytes) => Ok(bytes),
+            News::Closed => Err(format!("client {client} was dropped").into()),
+        }
+    }
+}
+
 impl Crowd {
     /// Where it does not read, nobody's bytes and FIN are news.
     pub(crate) fn new(reads: bool) -> Result<Crowd> {
@@ -121,7 +135,7 @@ impl Crowd {
     /// Closes a client with RST: in TIME_WAIT, all ports would be used up within a second.
     pub(crate) fn close(&mut self, client: usize) {
         if let Some(Client { stream, .. }) = self.clients[client].take() {
-            let _lost_already = sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
+            reset_on_close(&stream);
         }
     }
 
@@ -187,6 +201,18 @@ impl Crowd {
             }
         }
         self.events = events;
+        Ok(())
+    }
+
+    /// Hands all news until `end` to `take`.
+    pub(crate) fn pump_until(
+        &mut self,
+        end: Instant,
+        mut take: impl FnMut(usize, News) -> Result<()>,
+    ) -> Result<()> {
+        while Instant::now() < end {
+            self.pump(end, &mut take)?;
+        }
         Ok(())
     }
 
@@ -272,13 +298,14 @@ impl Crowd {
 
 impl Drop for Crowd {
     fn drop(&mut self) {
-        for client in self.clients.iter().flatten() {
-            let _lost_already = sockopt::set_socket_linger(&client.stream, Some(Duration::ZERO));
-        }
-        for socket in &self.deaf {
-            let _lost_already = sockopt::set_socket_linger(socket, Some(Duration::ZERO));
-        }
+        let streams = self.clients.iter().flatten().map(|client| &client.stream);
+        streams.chain(&self.deaf).for_each(reset_on_close);
     }
+}
+
+/// Dropped from now on, it resets the connection.
+pub(crate) fn reset_on_close(stream: &TcpStream) {
+    let _lost_already = sockopt::set_socket_linger(stream, Some(Duration::ZERO));
 }
 
 /// A socket that is not connected.

@@ -25,9 +25,6 @@ const CROWDS: [usize; 2] = [20, 1000];
 /// Milliseconds measured, and before that discarded, with `--quick` and without.
 const WINDOWS: [[u64; 2]; 2] = [[1000, 300], [5000, 700]];
 
-/// Descriptors that are not clients, in the server and in this program.
-const OTHER_DESCRIPTORS: usize = 64;
-
 /// Time for runs that do not count since the cores were apart.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -46,12 +43,12 @@ come 4 s after the last one; what the clients sent, and how often they came.
 /// An error if any run could not be measured, whatever the figures are.
 pub(crate) fn floods(options: &Options) -> Result<()> {
     let (machine, peers) = prepare::ours(options)?;
-    let most = usize::try_from(machine.descriptors)?.saturating_sub(OTHER_DESCRIPTORS);
-    let mut crowds = CROWDS.map(|crowd| crowd.min(options.clients).min(most)).to_vec();
+    let most = machine.clients().min(options.clients);
+    let mut crowds = CROWDS.map(|crowd| crowd.min(most)).to_vec();
     crowds.dedup();
     let floods: Vec<_> = FLOODS.iter().filter(|flood| options.chose(flood.name)).collect();
-    let guess =
-        WINDOWS[usize::from(options.extent > Extent::Quick)].iter().sum::<u64>() as f64 / 1e3;
+    let windows = WINDOWS[usize::from(options.extent > Extent::Quick)];
+    let guess = windows.iter().sum::<u64>() as f64 / 1e3;
     let runs = floods.len() * peers.len() * crowds.len();
     let mut progress = Progress::new(0, std::iter::repeat_n(guess, runs));
     let mut cores = Cores::new(&machine, PATIENCE, &[])?;
@@ -60,10 +57,8 @@ pub(crate) fn floods(options: &Options) -> Result<()> {
         for peer in &peers {
             for &crowd in &crowds {
                 progress.begin(&format!("{} {}, {crowd} clients", peer.name, flood.name), guess);
-                let run = || one(&machine, peer, flood, crowd, options.extent);
-                let outcome = cores.together(|| {
-                    run().unwrap_or_else(|error| Outcome::invalid(error.to_string()))
-                })?;
+                let run = || one(&machine, peer, flood, crowd, windows);
+                let outcome = cores.together(|| run().unwrap_or_else(Outcome::invalid))?;
                 let (workload, peer) = (flood.name.to_owned(), peer.name.to_owned());
                 samples.push(Sample { workload, peer, round: crowd, outcome });
             }
@@ -82,11 +77,10 @@ fn one(
     peer: &Peer,
     flood: &'static Flood,
     crowd: usize,
-    extent: Extent,
+    [window, warm_up]: [u64; 2],
 ) -> Result<Outcome> {
     let server = Server::start_ours(machine, peer, flood.program, flood.options)?;
     let load = if flood.program == Program::Echo { ECHOED } else { TALKER };
-    let [window, warm_up] = WINDOWS[usize::from(extent > Extent::Quick)];
     let (pid, address) = (server.pid(), server.address);
     let job = Job { load, pid, address, window, warm_up, tracer: None };
     let mut end = None;

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::lines::number;
+
 /// A gap longer than this is counted, not remembered line by line.
 const LONGEST_GAP: u32 = 10_000;
 
@@ -10,6 +12,7 @@ const LONGEST_GAP: u32 = 10_000;
 pub(crate) const HEAD: usize = 15;
 
 /// Every line each client has heard of each speaker.
+#[derive(Default)]
 pub(crate) struct Ledger {
     speakers: usize,
     /// Number of the next line, by client and speaker.
@@ -34,15 +37,9 @@ impl Ledger {
         Ledger {
             speakers,
             next: vec![0; clients * speakers],
-            missing: BTreeSet::new(),
-            lost_in_long_gaps: 0,
-            duplicated: 0,
-            reordered: 0,
-            damaged: 0,
-            returned: 0,
-            strangers: false,
             filler: filler(bytes),
             names: vec![None; speakers],
+            ..Ledger::default()
         }
     }
 
@@ -124,20 +121,15 @@ impl Ledger {
             && text[HEAD..] == self.filler[..]
             && text[5] == b' '
             && text[14] == b' ';
-        let (speaker, number) = (digits(text.get(..5)?)?, digits(text.get(6..14)?)?);
-        (whole && speaker < self.speakers).then_some((speaker, number))
+        let (speaker, line) =
+            (number(text.get(..5)?)? as usize, number(text.get(6..14)?)? as usize);
+        (whole && speaker < self.speakers).then_some((speaker, line))
     }
 }
 
 /// What stands behind the numbers, in every line of `bytes` with its LF.
 fn filler(bytes: usize) -> Vec<u8> {
     (HEAD..bytes.saturating_sub(1)).map(|i| b'a' + (i % 26) as u8).collect()
-}
-
-fn digits(text: &[u8]) -> Option<usize> {
-    text.iter().try_fold(0, |sum, &byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + usize::from(byte - b'0'))
-    })
 }
 
 #[cfg(test)]

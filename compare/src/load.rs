@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::crowd::{Crowd, News};
+use crate::meter::Meter;
 use crate::process::Process;
 use crate::results::Outcome;
 use crate::trace;
@@ -42,6 +43,10 @@ pub(crate) struct Job {
 impl Job {
     fn process(&self) -> Process {
         Process(self.pid)
+    }
+
+    fn meter(&self) -> Result<Meter> {
+        Meter::start(self.process(), self.tracer)
     }
 
     fn window(&self) -> Duration {
@@ -85,7 +90,7 @@ fn told(job: &Job, outcome: Result<Outcome>) -> Outcome {
     match outcome {
         Ok(outcome) => outcome,
         Err(_) if !job.process().alive() => Outcome::invalid("the server's process ended"),
-        Err(error) => Outcome::invalid(error.to_string()),
+        Err(error) => Outcome::invalid(error),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::facts::digest;
 use crate::peers::{self, output};
 use crate::results::Card;
 
+/// Descriptors that are not clients, in the server and in the generator.
+const OTHER_DESCRIPTORS: u64 = 64;
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
     pub(crate) generator: usize,
@@ -36,6 +39,11 @@ impl Machine {
         };
         pin(generator)?;
         Ok(Machine { generator, server, descriptors: limit.unwrap_or(u64::MAX) })
+    }
+
+    /// Clients that there are descriptors for.
+    pub(crate) fn clients(&self) -> usize {
+        self.descriptors.saturating_sub(OTHER_DESCRIPTORS) as usize
     }
 
     /// Runs `start` on the server's core: what it starts inherits it.

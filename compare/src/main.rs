@@ -41,6 +41,7 @@ mod running;
 mod server;
 mod smoke;
 mod stats;
+mod tcp;
 mod trace;
 mod workload;
 mod wrong;

@@ -6,6 +6,7 @@ use crate::Result;
 use crate::histogram::Histogram;
 use crate::process::{Process, Usage, own_cpu};
 use crate::results::{Bound, Outcome};
+use crate::trace::{Tool, Tracing};
 
 /// Share of a core from which it counts as full.
 const FULL: f64 = 0.9;
@@ -15,15 +16,18 @@ const LATE_NANOS: u64 = 1_000_000;
 
 pub(crate) struct Meter {
     process: Process,
+    tracing: Option<Tracing>,
     before: Usage,
     own_before: u64,
     started: Instant,
 }
 
 impl Meter {
-    pub(crate) fn start(process: Process) -> Result<Meter> {
+    /// A `tracer` counts the server's system calls meanwhile.
+    pub(crate) fn start(process: Process, tracer: Option<Tool>) -> Result<Meter> {
+        let tracing = tracer.map(|tool| Tracing::start(tool, process.0)).transpose()?;
         let before = process.usage()?;
-        Ok(Meter { process, before, own_before: own_cpu()?, started: Instant::now() })
+        Ok(Meter { process, tracing, before, own_before: own_cpu()?, started: Instant::now() })
     }
 
     /// Ends the window after `messages`. `lateness` is an open loop's.
@@ -61,7 +65,7 @@ impl Meter {
             None if own_share >= FULL => Bound::Client,
             _ => Bound::Neither,
         };
-        Ok(())
+        self.tracing.map_or(Ok(()), |tracing| tracing.stop(outcome, messages))
     }
 }
 

@@ -10,9 +10,6 @@ use crate::stats::Dice;
 use crate::workload::{self, Extent, Program, WORKLOADS, Workload};
 use crate::wrong::Wrong;
 
-/// Descriptors that are not clients, in the server and in the generator.
-const OTHER_DESCRIPTORS: u64 = 64;
-
 /// Rounds of a workload that is asked for by its name.
 const ROUNDS_BY_NAME: usize = 3;
 
@@ -51,13 +48,11 @@ pub(crate) fn workloads(options: &Options, machine: &Machine) -> Result<Vec<Work
     let capped: Vec<Workload> =
         chosen.into_iter().map(|workload| workload.capped(options.clients)).collect();
     for workload in &capped {
-        let needed = workload.clients() as u64 + OTHER_DESCRIPTORS;
-        if needed > machine.descriptors {
-            let (name, limit) = (workload.name, machine.descriptors);
-            let most = limit.saturating_sub(OTHER_DESCRIPTORS);
+        let (name, clients, most) = (workload.name, workload.clients(), machine.clients());
+        if clients > most {
             return Err(Box::new(Wrong(format!(
-                "{name} needs {needed} descriptors and the limit is {limit}: raise it with \
-                 ulimit -n, or give --clients {most}"
+                "{name} has {clients} clients and the limit on descriptors lets {most} in: raise \
+                 it with ulimit -n, or give --clients {most}"
             ))));
         }
     }

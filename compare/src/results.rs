@@ -63,8 +63,8 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn invalid(why: impl Into<String>) -> Outcome {
-        Outcome { fault: Some(why.into()), ..Outcome::default() }
+    pub(crate) fn invalid(why: impl ToString) -> Outcome {
+        Outcome { fault: Some(why.to_string()), ..Outcome::default() }
     }
 
     pub(crate) fn set(&mut self, metric: &str, value: f64) {
@@ -181,6 +181,10 @@ impl Results {
         self.samples.iter().filter(move |sample| {
             sample.workload == workload && sample.peer == peer && sample.outcome.fault.is_none()
         })
+    }
+
+    pub(crate) fn trace(&self, workload: &str, peer: &str) -> Option<&Trace> {
+        self.traces.iter().find(|trace| trace.workload == workload && trace.peer == peer)
     }
 
     /// The peer's first fault in a workload.

@@ -136,8 +136,7 @@ fn work(
         }
         let started = Instant::now();
         let run = || {
-            one(options, machine, task, tool.filter(|_| *traced))
-                .unwrap_or_else(|error| Outcome::invalid(error.to_string()))
+            one(options, machine, task, tool.filter(|_| *traced)).unwrap_or_else(Outcome::invalid)
         };
         let alone = *traced || matches!(workload.load, Load::Idle { .. } | Load::Start);
         let outcome = if alone { run() } else { cores.together(run)? };

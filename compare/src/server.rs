@@ -12,6 +12,7 @@ use crate::machine::Machine;
 use crate::peers::{self, Peer};
 use crate::port;
 use crate::running;
+use crate::tcp;
 use crate::workload::Program;
 
 /// Time a server has for listening.
@@ -97,13 +98,8 @@ impl Server {
 
     /// The listening socket, as the kernel lists it: connecting would be a client too many.
     fn listens(&self) -> bool {
-        let port = format!(":{:04X}", self.address.port());
-        let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-        table.lines().any(|line| {
-            let mut fields = line.split_ascii_whitespace().skip(1);
-            let local = fields.next().is_some_and(|local| local.ends_with(&port));
-            local && fields.nth(1) == Some("0A")
-        })
+        let sockets = tcp::sockets(self.address.port()).unwrap_or_default();
+        sockets.iter().any(|socket| socket.listens)
     }
 
     /// # Errors

@@ -68,12 +68,8 @@ fn others(options: &Options, folder: &Path) -> Result<()> {
         "account --no-build --peers ours --seconds 1",
         "floods --no-build --quick --clients 100 --only none,long-lines",
     ] {
-        let mut run = Command::new("/proc/self/exe");
-        run.args(command.split(' ')).stdin(Stdio::null());
+        let mut run = compare(options, command);
         run.args((command == bench).then(|| folder.join("bench")));
-        if let Some(port) = options.port {
-            run.args(["--port", &port.to_string()]);
-        }
         if !run.status()?.success() {
             return Err(format!("{command} fails").into());
         }
@@ -82,12 +78,17 @@ fn others(options: &Options, folder: &Path) -> Result<()> {
 }
 
 fn run(options: &Options, folder: &Path) -> Command {
+    let mut command = compare(options, &options.asked());
+    command.arg("--out").arg(folder).args((!options.build).then_some("--no-build"));
+    command
+}
+
+fn compare(options: &Options, arguments: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.args(options.asked().split(' ')).arg("--out").arg(folder).stdin(Stdio::null());
+    command.args(arguments.split(' ')).stdin(Stdio::null());
     if let Some(port) = options.port {
-        command.arg("--port").arg(port.to_string());
+        command.args(["--port", &port.to_string()]);
     }
-    command.args((!options.build).then_some("--no-build"));
     command
 }
 

@@ -9,7 +9,7 @@ use rustix::net::{SendFlags, SocketFlags, sockopt};
 
 use super::PATIENCE;
 use crate::Result;
-use crate::crowd::tcp;
+use crate::crowd::{reset_on_close, tcp};
 use crate::stats::Dice;
 
 /// Bytes of one read, at most.
@@ -86,7 +86,7 @@ impl Client {
 
     /// Dropped from now on, it resets the connection.
     pub(super) fn reset_on_close(&self) {
-        let _gone_already = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
+        reset_on_close(&self.stream);
     }
 
     /// Has it read as fast as it can from now on.

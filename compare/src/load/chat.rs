@@ -7,10 +7,10 @@ use crate::Result;
 use crate::crowd::{Crowd, News};
 use crate::histogram::Histogram;
 use crate::ledger::Ledger;
-use crate::lines::Lines;
-use crate::meter::{self, Meter};
+use crate::lines::{Lines, number};
+use crate::meter;
 use crate::results::Outcome;
-use crate::trace;
+use crate::tcp;
 use crate::workload::Load;
 
 /// Time in which a server that waits for the stalled reader may give it up, and go on.
@@ -32,6 +32,7 @@ struct Talk {
 }
 
 /// What came of what was said.
+#[derive(Default)]
 struct Heard {
     ledger: Ledger,
     /// By speaker and number.
@@ -71,29 +72,24 @@ pub(crate) fn run(job: &Job) -> Result<Outcome> {
         talk.join_deaf(job, deaf)?;
     }
     let mut outcome = Outcome::default();
-    let undelivered = talk.go(job.warm_up(), rate, burst)?;
-    if undelivered > 0 {
-        talk.report(&mut outcome);
-        outcome.fault.get_or_insert(behind(undelivered, talk.heard.delays.total()));
-        return Ok(outcome);
-    }
-    talk.forget();
-
-    let tracing = job.tracer.map(|tool| trace::Tracing::start(tool, job.pid)).transpose()?;
-    let meter = Meter::start(job.process())?;
-    let undelivered = talk.go(job.window(), rate, burst)?;
-    // A notice costs the server a write as a line does.
-    let messages = talk.heard.delays.total() + talk.heard.notices;
-    meter.stop(&mut outcome, messages, (rate > 0).then_some(&talk.lateness))?;
-    if let Some(tracing) = tracing {
-        tracing.stop(&mut outcome, messages)?;
+    let mut undelivered = talk.go(job.warm_up(), rate, burst)?;
+    if undelivered == 0 {
+        talk.forget();
+        let meter = job.meter()?;
+        undelivered = talk.go(job.window(), rate, burst)?;
+        // A notice costs the server a write as a line does.
+        let messages = talk.heard.delays.total() + talk.heard.notices;
+        let lateness = (rate > 0).then_some(&talk.lateness);
+        meter.stop(&mut outcome, messages, lateness)?;
+        outcome.spectrum = lateness.map_or(Vec::new(), |_| talk.heard.delays.pairs());
     }
     talk.report(&mut outcome);
-    if rate > 0 {
-        outcome.spectrum = talk.heard.delays.pairs();
-    }
     if undelivered > 0 {
-        outcome.fault.get_or_insert(behind(undelivered, talk.heard.delays.total()));
+        let (all, patience) = (undelivered + talk.heard.delays.total(), PATIENCE.as_secs());
+        outcome.fault.get_or_insert(format!(
+            "fell behind: {undelivered} of {all} deliveries had not come {patience} s after the \
+             last line"
+        ));
     }
     Ok(outcome)
 }
@@ -110,7 +106,7 @@ pub(crate) fn beside(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
     talk.forget();
     let missed_before = talk.heard.missed;
     let mut outcome = Outcome::default();
-    let meter = Meter::start(job.process())?;
+    let meter = job.meter()?;
     let undelivered = talk.go(job.window(), rate, burst)?;
     meter.stop(&mut outcome, talk.heard.delays.total(), Some(&talk.lateness))?;
     talk.report(&mut outcome);
@@ -123,13 +119,6 @@ pub(crate) fn beside(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn behind(undelivered: u64, delivered: u64) -> String {
-    let (all, patience) = (undelivered + delivered, PATIENCE.as_secs());
-    format!(
-        "fell behind: {undelivered} of {all} deliveries had not come {patience} s after the last line"
-    )
-}
-
 /// One client more never reads: what the others notice, and what it costs.
 pub(crate) fn stalled(job: &Job, clients: usize, bytes: usize, rate: u32) -> Result<Outcome> {
     let mut talk = Talk::new(clients, 1, bytes)?;
@@ -138,7 +127,7 @@ pub(crate) fn stalled(job: &Job, clients: usize, bytes: usize, rate: u32) -> Res
     job.process().settle(SETTLED)?;
     let started = Instant::now();
     talk.heard.slots = Some(Slots { started, worst: Vec::new() });
-    let meter = Meter::start(job.process())?;
+    let meter = job.meter()?;
     let (rss_before, _) = job.process().memory()?;
     let mut memory = Vec::new();
     let mut said = 0;
@@ -168,16 +157,8 @@ pub(crate) fn stalled(job: &Job, clients: usize, bytes: usize, rate: u32) -> Res
 
 /// Bytes that the kernel holds in each of the server's send queues, where it holds any.
 fn unsent(job: &Job) -> Result<Vec<u64>> {
-    let port = format!(":{:04X}", job.address.port());
-    let table = std::fs::read_to_string("/proc/net/tcp")?;
-    let queues = table.lines().filter_map(|line| {
-        let mut fields = line.split_ascii_whitespace().skip(1);
-        let local = fields.next()?;
-        let (sending, _) = fields.nth(2)?.split_once(':')?;
-        let sending = u64::from_str_radix(sending, 16).ok()?;
-        (sending > 0 && local.ends_with(&port)).then_some(sending)
-    });
-    Ok(queues.collect())
+    let queues = tcp::sockets(job.address.port())?.into_iter().map(|socket| socket.unsent);
+    Ok(queues.filter(|unsent| *unsent > 0).collect())
 }
 
 impl Talk {
@@ -185,14 +166,7 @@ impl Talk {
         let heard = Heard {
             ledger: Ledger::new(clients, speakers, bytes),
             said: (0..speakers).map(|_| Vec::new()).collect(),
-            delays: Histogram::default(),
-            lasts: Histogram::default(),
-            done: Vec::new(),
-            welcomed: 0,
-            notices: 0,
-            missed: 0,
-            closed: 0,
-            slots: None,
+            ..Heard::default()
         };
         let (crowd, lines) = (Crowd::new(true)?, Lines::default());
         Ok(Talk { crowd, lines, heard, clients, speakers, lateness: Histogram::default() })
@@ -278,9 +252,7 @@ impl Talk {
         let mut number = from;
         loop {
             let due = started + Duration::from_secs(1) * (number / burst * burst) / rate;
-            while Instant::now() < due.min(end) {
-                self.hear(due.min(end))?;
-            }
+            self.hear_until(due.min(end))?;
             if due >= end {
                 return Ok(number);
             }
@@ -302,6 +274,11 @@ impl Talk {
         crowd.pump(deadline, |client, news| heard.take(lines, client, news))
     }
 
+    fn hear_until(&mut self, end: Instant) -> Result<()> {
+        let Talk { crowd, lines, heard, .. } = self;
+        crowd.pump_until(end, |client, news| heard.take(lines, client, news))
+    }
+
     /// Waits until everybody has everything; returns the deliveries that did not come.
     fn finish(&mut self, patience: Duration) -> Result<u64> {
         let deadline = Instant::now() + patience;
@@ -311,10 +288,7 @@ impl Talk {
             if left as u64 <= gone || Instant::now() > deadline {
                 return Ok(left as u64);
             }
-            let soon = Instant::now() + Duration::from_millis(20);
-            while Instant::now() < soon {
-                self.hear(soon)?;
-            }
+            self.hear_until(Instant::now() + Duration::from_millis(20))?;
         }
     }
 
@@ -372,8 +346,8 @@ impl Heard {
 
     fn notice(&mut self, line: &[u8]) {
         if let Some(missed) = line.strip_prefix(b"*** you missed ") {
-            let digits = missed.iter().take_while(|byte| byte.is_ascii_digit());
-            self.missed += digits.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+            let count = missed.split(|byte| *byte == b' ').next().and_then(number);
+            self.missed += count.unwrap_or(0);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Job, PATIENCE, SETTLED};
 use crate::Result;
 use crate::crowd::{Crowd, News};
 use crate::histogram::Histogram;
-use crate::meter::{self, Meter};
+use crate::meter;
 use crate::results::Outcome;
 
 /// What a client has echoed.
@@ -36,7 +36,7 @@ pub(crate) fn burst(job: &Job, clients: usize, greeted: bool) -> Result<Outcome>
     job.process().settle(SETTLED)?;
     let mut delays = Histogram::default();
     let mut visits = Vec::with_capacity(clients);
-    let meter = Meter::start(job.process())?;
+    let meter = job.meter()?;
     let started = Instant::now();
     for client in 0..clients {
         visits.push(Visit::begin(greeted));
@@ -72,7 +72,7 @@ pub(crate) fn churn(job: &Job, places: usize) -> Result<Outcome> {
     (0..places).try_for_each(|client| crowd.begin(client, job.address))?;
     turn(job, &mut crowd, &mut visits, job.warm_up(), &mut delays)?;
     delays = Histogram::default();
-    let meter = Meter::start(job.process())?;
+    let meter = job.meter()?;
     turn(job, &mut crowd, &mut visits, job.window(), &mut delays)?;
     let mut outcome = Outcome::default();
     if delays.total() == 0 {

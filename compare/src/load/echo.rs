@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::{Job, PATIENCE, SETTLED, join};
 use crate::Result;
-use crate::crowd::{Crowd, News};
+use crate::crowd::Crowd;
 use crate::histogram::Histogram;
-use crate::meter::{self, Meter};
+use crate::meter;
 use crate::results::Outcome;
-use crate::trace;
 use crate::workload::Load;
 
 /// Numbers at the front of a message: client and message, four bytes each.
@@ -53,14 +52,10 @@ pub(crate) fn run(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
     (echo.delays, echo.lateness) = Default::default();
 
     let mut outcome = Outcome::default();
-    let tracing = job.tracer.map(|tool| trace::Tracing::start(tool, job.pid)).transpose()?;
-    let meter = Meter::start(job.process())?;
+    let meter = job.meter()?;
     echo.go(job.window(), depth, rate)?;
     let messages = echo.delays.total();
     meter.stop(&mut outcome, messages, (rate > 0).then_some(&echo.lateness))?;
-    if let Some(tracing) = tracing {
-        tracing.stop(&mut outcome, messages)?;
-    }
     meter::delays(&mut outcome, &echo.delays);
     Ok(outcome)
 }
@@ -132,12 +127,7 @@ impl Echo {
         let mut done = Vec::new();
         let Echo { crowd, ears, bytes, message, delays, .. } = self;
         crowd.pump(deadline, |client, news| {
-            let back = match news {
-                News::Bytes(back) => back,
-                News::Connected(_) => return Ok(()),
-                News::Closed => return Err(format!("client {client} was dropped").into()),
-            };
-            let whole = ears[client].take(client, back, *bytes, message)?;
+            let whole = ears[client].take(client, news.bytes(client)?, *bytes, message)?;
             let now = Instant::now();
             for sent in ears[client].under_way.drain(..whole) {
                 delays.add(now.saturating_duration_since(sent));

@@ -12,6 +12,8 @@ use crate::stats::slope;
 const STEPS: usize = 4;
 
 pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
+    // One that is refused would make the others look cheap.
+    let stays = |client, news: News| news.bytes(client).map(|_| ());
     let process = job.process();
     let mut outcome = Outcome::default();
     let mut crowd = Crowd::new(true)?;
@@ -23,9 +25,7 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
         process.settle(SETTLED * 2)?;
         // What the server says on its own (a welcome, the time) is read, so that none waits.
         let calm = Instant::now() + Duration::from_millis(20);
-        while Instant::now() < calm {
-            crowd.pump(calm, stays)?;
-        }
+        crowd.pump_until(calm, stays)?;
         let (rss, pss) = process.memory()?;
         resident.push((crowd.len() as f64, rss));
         shared.push((crowd.len() as f64, pss));
@@ -38,12 +38,4 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     let mebibytes = resident.iter().map(|(clients, kib)| (*clients, kib / 1024.0));
     outcome.series.insert("rss_mib".into(), mebibytes.collect());
     Ok(outcome)
-}
-
-/// One that is refused would make the others look cheap.
-fn stays(client: usize, news: News) -> Result<()> {
-    match news {
-        News::Closed => Err(format!("client {client} was dropped").into()),
-        News::Connected(_) | News::Bytes(_) => Ok(()),
-    }
 }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::{Job, SETTLED, join};
 use crate::Result;
 use crate::crowd::{Crowd, News};
-use crate::lines::Lines;
-use crate::meter::Meter;
+use crate::lines::{Lines, number};
 use crate::results::Outcome;
 use crate::stats::spread;
 
 /// What all clients have read.
+#[derive(Default)]
 struct Watch {
     lines: Lines,
     ears: Vec<Ear>,
@@ -42,30 +42,19 @@ struct Ear {
 
 pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     let mut crowd = Crowd::new(true)?;
-    let mut watch = Watch {
-        lines: Lines::default(),
-        ears: vec![Ear::default(); clients],
-        ticks: BTreeMap::new(),
-        heard: 0,
-        repeated: 0,
-        skipped: 0,
-    };
+    let mut watch = Watch { ears: vec![Ear::default(); clients], ..Watch::default() };
     join(job, &mut crowd, clients, |client, news| watch.take(client, news))?;
     // At least one tick of every client before.
     let warm = Instant::now() + Duration::from_millis(1100);
-    while Instant::now() < warm {
-        crowd.pump(warm, |client, news| watch.take(client, news))?;
-    }
+    crowd.pump_until(warm, |client, news| watch.take(client, news))?;
     job.process().settle(SETTLED / 4)?;
     if let Some(deaf) = watch.ears.iter().position(|ear| ear.last.is_none()) {
         return Err(format!("client {deaf} read no time").into());
     }
     watch.begin();
-    let meter = Meter::start(job.process())?;
+    let meter = job.meter()?;
     let end = Instant::now() + job.window();
-    while Instant::now() < end {
-        crowd.pump(end, |client, news| watch.take(client, news))?;
-    }
+    crowd.pump_until(end, |client, news| watch.take(client, news))?;
     let mut outcome = Outcome::default();
     meter.stop(&mut outcome, watch.heard, None)?;
     watch.report(&mut outcome, clients);
@@ -83,11 +72,7 @@ impl Watch {
     }
 
     fn take(&mut self, client: usize, news: News) -> Result<()> {
-        let bytes = match news {
-            News::Bytes(bytes) => bytes,
-            News::Connected(_) => return Ok(()),
-            News::Closed => return Err(format!("client {client} was dropped").into()),
-        };
+        let bytes = news.bytes(client)?;
         let now = Instant::now();
         let Watch { lines, ears, ticks, heard, repeated, skipped } = self;
         lines.feed(client, bytes, |line| {
@@ -143,11 +128,7 @@ impl Watch {
 /// Seconds since some midnight at the start of a month, of an RFC 3339 time; differences within
 /// a month are true, at its end they look like a gap.
 pub(crate) fn seconds(line: &[u8]) -> Option<u64> {
-    let number = |from: usize, to: usize| {
-        line.get(from..to)?.iter().try_fold(0, |sum: u64, byte| {
-            byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0'))
-        })
-    };
+    let number = |from: usize, to: usize| number(line.get(from..to)?);
     let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
     let marked = marks.iter().all(|&(at, mark)| line.get(at) == Some(&mark));
     let zoned =

@@ -150,11 +150,8 @@ fn why(results: &Results, workload: &Workload, peer: &str) -> String {
 
 /// System calls per message, and the names that differ most.
 fn calls(results: &Results, workload: &str, peer: &str) -> Option<String> {
-    let of = |peer: &str| {
-        let mut traces = results.traces.iter();
-        traces.find(|trace| trace.workload == workload && trace.peer == peer)
-    };
-    let (theirs, ours) = (&of(peer)?.calls, &of(OURS)?.calls);
+    let (theirs, ours) =
+        (&results.trace(workload, peer)?.calls, &results.trace(workload, OURS)?.calls);
     let total = |calls: &BTreeMap<String, f64>| calls.values().sum::<f64>();
     let get = |calls: &BTreeMap<String, f64>, name: &str| calls.get(name).copied().unwrap_or(0.0);
     let mut names: Vec<&String> = theirs.keys().chain(ours.keys()).collect();
