@@ -84,7 +84,7 @@ impl Default for ChatConfig {
 #[derive(Clone, Debug)]
 pub struct Chat(Rc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     config: ChatConfig,
     room: Room,
@@ -117,18 +117,7 @@ impl Chat {
         });
         let room = Room::new(config.backlog_bytes);
         let calendar = config.timestamps.clone().map(|zone| RefCell::new(Calendar::new(zone)));
-        Chat(Rc::new(Inner {
-            config,
-            room,
-            calendar,
-            floor: Floor::default(),
-            participants: RefCell::default(),
-            arrivals: Cell::default(),
-            removals: RefCell::default(),
-            returning: RefCell::default(),
-            presence: RefCell::default(),
-            feed: Feed::default(),
-        }))
+        Chat(Rc::new(Inner { config, room, calendar, ..Inner::default() }))
     }
 
     /// The room, for a host that speaks or reads lines: what it publishes is cleaned like a

@@ -105,7 +105,7 @@ impl Guest {
                         let floor = &self.chat.0.floor;
                         if floor.is_closed(input.says_much()) {
                             input.release();
-                            Box::pin(floor.wait(input.says_much())).await;
+                            floor.wait(input.says_much()).await;
                         }
                         self.say(input.line());
                         self.hint(input, &mut hinted);

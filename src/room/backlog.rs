@@ -81,7 +81,6 @@ impl Backlog {
             dropped(self.first, entry.author);
             self.first += 1;
         }
-        self.reserve(len);
         let start = self.base() + self.bytes.len() as u64;
         self.entries.push_back(Entry { start, author });
         line.into_iter().for_each(|part| self.bytes.extend(part));
@@ -121,15 +120,6 @@ impl Backlog {
 
     fn cost(&self) -> usize {
         self.bytes.len() + self.entries.len() * ENTRY_BYTES
-    }
-
-    /// Doubles the ring buffer, but not beyond the limit as `VecDeque` would by itself.
-    fn reserve(&mut self, more: usize) {
-        let needed = self.bytes.len() + more;
-        if needed > self.bytes.capacity() {
-            let target = (self.bytes.capacity() * 2).min(self.limit).max(needed);
-            self.bytes.reserve_exact(target - self.bytes.len());
-        }
     }
 }
 
