@@ -23,7 +23,7 @@
 //! serve ── accept ──► one connection: a reader and a writer, tasks on the LocalExecutor
 //!
 //!   reader:  socket ► telnet (bytes → events) ► text (clean) ► room.publish      never waits
-//!                                                                 │ wakes
+//!                                                                 │ rings
 //!   writer:  room's backlog ► member.fill (≤ 16 KiB) ► one write ◄┘
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! The broadcast room: one bounded backlog of lines, and a cursor into it for each member.
 //!
-//! [`Room::publish`] appends to the backlog and wakes all members that wait; it never waits and
-//! cannot fail. A member takes what is between its cursor and the end of the backlog when it can. So a
+//! [`Room::publish`] appends to the backlog and rings for all who wait; it never waits and cannot
+//! fail. A member takes what is between its cursor and the end of the backlog when it can. So a
 //! member that takes nothing costs nothing: no queue of its own grows and nobody waits for it. One
 //! that falls behind what the backlog keeps learns how many lines it missed.
 //!
@@ -11,12 +11,14 @@ mod backlog;
 mod cursor;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod model;
+mod ring;
 #[cfg(test)]
 mod tests;
 
 use std::cell::{RefCell, RefMut};
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -25,6 +27,7 @@ use slab::Slab;
 use crate::text::{character_start, clean_into_one};
 use backlog::{Author, Backlog};
 use cursor::Cursor;
+use ring::Ring;
 
 /// Bytes that a room keeps for slow members, by default: about 15,000 lines of ordinary talk.
 pub(crate) const BACKLOG_BYTES: usize = 1024 * 1024;
@@ -55,8 +58,9 @@ pub struct Room(Rc<RefCell<State>>);
 struct State {
     backlog: Backlog,
     cursors: Slab<Cursor>,
-    /// Set when a member has begun to wait, until all that wait are woken.
-    waits: bool,
+    ring: Ring,
+    /// Members that have not left.
+    present: usize,
     joins: u32,
 }
 
@@ -82,7 +86,8 @@ impl Room {
         Room(Rc::new(RefCell::new(State {
             backlog: Backlog::new(bytes),
             cursors: Slab::new(),
-            waits: false,
+            ring: Ring::new(),
+            present: 0,
             joins: 0,
         })))
     }
@@ -96,6 +101,7 @@ impl Room {
     /// A new member, who reads what is published from now on.
     pub fn join(&self) -> Member {
         let mut state = self.0.borrow_mut();
+        state.present += 1;
         state.joins = state.joins.wrapping_add(1);
         let (join, next) = (state.joins, state.backlog.numbers().end);
         let key = state.cursors.vacant_key();
@@ -105,7 +111,7 @@ impl Room {
 
     /// Members that have not left.
     pub fn len(&self) -> usize {
-        self.0.borrow().cursors.iter().filter(|(_, cursor)| cursor.left_at.is_none()).count()
+        self.0.borrow().present
     }
 
     /// True when nobody is in the room.
@@ -140,8 +146,8 @@ impl Room {
 
     /// Wakes only once nothing is borrowed: a waker may run code that comes back to the room.
     fn append(&self, line: &str, author: Option<Author>) {
-        let waiting = self.0.borrow_mut().append(line.as_bytes(), author);
-        waiting.into_iter().for_each(Waker::wake);
+        let ring = self.0.borrow_mut().append(line.as_bytes(), author);
+        ring.into_iter().for_each(Ring::close);
     }
 }
 
@@ -215,7 +221,7 @@ impl Member {
     }
 
     /// Waits for the next line; `None` after [`leave`](Self::leave), when all is taken. For a host
-    /// that listens. One task at a time may wait for the lines of a member.
+    /// that listens.
     pub async fn line(&self) -> Option<Line> {
         let (mut line, mut buffer) = (Line { bytes: Vec::new(), missed: 0 }, vec![0; LINE_BYTES]);
         loop {
@@ -257,20 +263,28 @@ impl Member {
         state.backlog.bytes_from(state.cursors[self.0.key].next)
     }
 
-    /// Waits until there may be something to take, or the end.
+    /// Waits until there may be something to take, or the end: for the ring, or to be woken alone.
     pub(crate) async fn ready(&self) {
-        poll_fn(|cx| self.poll_ready(cx)).await;
+        let ring = self.state().ring.receiver();
+        let mut rung = pin!(ring.recv());
+        poll_fn(move |cx| match self.poll_ready(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => rung.as_mut().poll(cx).map(drop),
+        })
+        .await;
     }
 
+    /// Ready when something may be there; otherwise the task is woken once something is due to
+    /// this member alone.
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
-        let State { backlog, cursors, waits, .. } = &mut *state;
+        let State { backlog, cursors, .. } = &mut *state;
         let cursor = &mut cursors[self.0.key];
         if cursor.is_ready(backlog) {
             return Poll::Ready(());
         }
-        *waits = true;
-        let former = cursor.waker.replace(cx.waker().clone());
+        let is_known = cursor.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        let former = if is_known { None } else { cursor.waker.replace(cx.waker().clone()) };
         drop(state);
         // Not while the room is borrowed: it may be the last that holds a task with a member.
         drop(former);
@@ -298,10 +312,9 @@ impl Drop for Joined {
 }
 
 impl State {
-    /// Returns the wakers of all that wait. Where none has begun to since they were woken last, as
-    /// within a burst of lines, no cursor is looked at.
+    /// Returns the ring to close.
     #[must_use]
-    fn append(&mut self, line: &[u8], author: Option<Author>) -> Vec<Waker> {
+    fn append(&mut self, line: &[u8], author: Option<Author>) -> Option<Ring> {
         let line = &line[..character_start(line, LINE_BYTES - 2)];
         let cursors = &mut self.cursors;
         self.backlog.push([line, b"\r\n"], author, |number, author| {
@@ -313,10 +326,7 @@ impl State {
                 _ => {}
             }
         });
-        if !std::mem::take(&mut self.waits) {
-            return Vec::new();
-        }
-        self.cursors.iter_mut().filter_map(|(_, cursor)| cursor.waker.take()).collect()
+        self.ring.ring()
     }
 
     /// Returns the waker to wake.
@@ -327,6 +337,7 @@ impl State {
             return None;
         }
         cursor.left_at = Some(self.backlog.numbers().end);
+        self.present -= 1;
         cursor.waker.take()
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Cursor {
     missed: u64,
     /// Bytes for this member alone, to be taken before any line.
     pub(super) pending: Vec<u8>,
-    /// The task that waits for something to take.
+    /// Woken when something is due to this member alone; the ring would wake everybody.
     pub(super) waker: Option<Waker>,
 }
 

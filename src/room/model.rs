@@ -109,7 +109,7 @@ impl Reader {
         let end = self.left.unwrap_or(published.len());
         let last = loop {
             match self.take(64, 64) {
-                // What is left must wake: a writer waits for that before it looks again.
+                // What is left must ring: a writer waits for that before it looks again.
                 Fill::Bytes(_) if block_on(poll_once(self.member.ready())).is_none() => {
                     break Fill::Nothing;
                 }
