@@ -1,4 +1,5 @@
-//! What the code uses of a reactor: [`block_on`], [`Timer`], and a registered socket.
+//! The reactor, as far as the rest of the crate sees it: [`block_on`], [`Timer`], and a registered
+//! socket.
 //!
 //! With the cargo feature `one-thread`, which is on by default, they come on Linux from a driver
 //! of our own, which runs on the calling thread alone and registers each socket once. Without it,
@@ -28,7 +29,7 @@ pub use epoll::{HostLoop, Turn};
 pub(crate) use reactor::{Async, ensure_driven, start};
 pub use reactor::{Timer, block_on};
 
-/// Tasks that run between two looks at the sockets, at most.
+/// Tasks that run before the sockets and timers have their turn, at most.
 const TASKS: u32 = 200;
 
 /// Runs the tasks of an executor until `future` is ready: as [`LocalExecutor::run`], which has a

@@ -1,8 +1,9 @@
-//! The driver that is one epoll on the calling thread: sockets registered once, edge-triggered,
-//! their readiness remembered; timers as the wait's timeout; no other thread.
+//! The driver that is one epoll on the calling thread. A socket is registered once, edge-triggered,
+//! and its readiness is remembered; the next timer is the timeout of the wait; there is no other
+//! thread.
 //!
-//! A turn is one `epoll_wait`. Between two turns tasks run until none is ready to, or the
-//! executor gives way, so that sockets, timers and tasks each have their turn.
+//! A turn is one `epoll_wait`. Between two turns tasks run until none is ready, or until the
+//! executor yields, so that sockets, timers and tasks each have their turn.
 
 mod host;
 mod source;

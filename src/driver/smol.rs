@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 pub use ::smol::{Timer, block_on};
 
-/// Descriptors that the table is made wide enough for, at most: half a MiB.
+/// Descriptors that the kernel's table is widened for, at most: half a MiB.
 const WIDEST_TABLE: u64 = 65_536;
 
 /// A non-blocking socket in smol's reactor.
@@ -54,20 +54,21 @@ impl<T: AsFd> AsFd for Async<T> {
     }
 }
 
-/// smol's reactor starts by itself, with a thread of its own. Where two threads share the kernel's
-/// table of descriptors, each doubling of it holds up an accept for some 10 ms, and a crowd
-/// overflows the backlog meanwhile: so it is made as large as it may become, at 8 bytes a
-/// descriptor and at most [`WIDEST_TABLE`] of them.
+/// Widens the kernel's table of descriptors; smol's reactor itself starts when it is first used,
+/// with a thread of its own. Where two threads share that table, each doubling of it holds up an
+/// accept for some 10 ms, and a crowd overflows the listen backlog meanwhile. So the table gets the
+/// size that so many descriptors need, at 8 bytes each, at most [`WIDEST_TABLE`] of them.
 pub(crate) fn start(descriptors: u64) -> io::Result<()> {
     let last = descriptors.min(WIDEST_TABLE).saturating_sub(1);
     if let Ok(last) = i32::try_from(last) {
-        // Any open descriptor will do; without one there is nothing to widen it with.
+        // A duplicate at the last place widens it, and any open descriptor can be duplicated; with
+        // standard error closed the table stays as it is.
         let _widest = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), last);
     }
     Ok(())
 }
 
-/// smol's reactor has a thread of its own for whoever does not drive it.
+/// Never fails: where nobody drives smol's reactor, its own thread does.
 pub(crate) fn ensure_driven() -> io::Result<()> {
     Ok(())
 }

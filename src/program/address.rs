@@ -1,6 +1,6 @@
-//! The value of `--listen`. Names are not resolved: that would need threads.
+//! The value of `--listen`. Names are not resolved: a resolver waits, which takes another thread.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 
 /// `ADDRESS:PORT`, `[IPV6]:PORT`, or an address alone, with or without brackets, which gets the
 /// program's port.
@@ -13,36 +13,32 @@ pub(super) fn read(value: &str, port: u16) -> Result<SocketAddr, String> {
         let or = whole.map_or_else(|_| String::new(), |ip| format!(", or [{ip}] for the address"));
         return Err(format!("--listen {value} lacks its brackets; give [{ip}]:{port}{or}"));
     }
-    let alone = value.strip_prefix('[').and_then(|value| value.strip_suffix(']'));
-    let ip = match alone {
-        Some(ip) => ip.parse::<Ipv6Addr>().map(IpAddr::V6),
-        None => value.parse::<IpAddr>(),
-    };
-    value.parse().or_else(|_| ip.map(|ip| SocketAddr::new(ip, port))).map_err(|_| {
+    let forms = [value.to_owned(), format!("{value}:{port}"), format!("[{value}]:{port}")];
+    forms.iter().find_map(|form| form.parse().ok()).ok_or_else(|| {
         let (host, port) = split(value).unwrap_or((value, port));
-        let mend = if host.eq_ignore_ascii_case("localhost") {
-            format!("; names are not resolved, give 127.0.0.1:{port}")
-        } else if host.contains(char::is_alphabetic) {
-            "; names are not resolved".to_owned()
+        let is_name = host.contains(char::is_alphabetic);
+        let names = if is_name { "; names are not resolved" } else { "" };
+        let local = if host.eq_ignore_ascii_case("localhost") {
+            format!(", give 127.0.0.1:{port}")
         } else {
             String::new()
         };
         format!(
             "--listen takes a numeric address such as 0.0.0.0:{port} or [::]:{port}, \
-             not '{value}'{mend}"
+             not '{value}'{names}{local}"
         )
     })
 }
 
-/// IPv6 and a port that lack their brackets. `::1:8002` is an IPv6 address too, and so is `::8002`,
-/// but of a kind that nobody has; only `::1` is what it looks like.
+/// An IPv6 address and a port, if that is what stands here without brackets. `::1:8002` and
+/// `::8002` could be addresses without a port too, but of a kind that nobody has; `::1` is one.
 fn without_brackets(value: &str) -> Option<(Ipv6Addr, u16)> {
     let (host, port) = split(value)?;
     let host = if host == ":" && port != 1 { "::" } else { host };
     Some((host.parse().ok()?, port))
 }
 
-/// What stands before the last colon, and the port behind it.
+/// The host before the last colon, and the port behind it.
 fn split(value: &str) -> Option<(&str, u16)> {
     let (host, port) = value.rsplit_once(':')?;
     let is_decimal = port.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,5 @@
-//! The command line as a row of options and their values. Knows none of them. No I/O.
+//! The command line as a row of options and their values. Knows no option but `-h` and `-V`. No
+//! I/O.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -84,9 +85,9 @@ impl Args {
     }
 }
 
-/// The name that a program speaks of itself by: the file name it was started by, its first
-/// argument, so that what it says to type is what its user has to type; its own name where that
-/// one is no plain name of at most 32 ASCII letters, digits and `-_.+`.
+/// The name that a program uses for itself: the file name it was started by, its first argument, so
+/// that the commands it shows are those its user has to type. Its own name where that is not a
+/// plain one: at most [`NAME_BYTES`] ASCII letters, digits and `-_.+`.
 pub(super) fn called(first_argument: Option<OsString>, own: &'static str) -> &'static str {
     let path = first_argument.unwrap_or_default();
     let name = Path::new(&path).file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! The programs' log: standard error, one line an event, written so that it never blocks and
-//! never ends a server.
+//! The programs' log: standard error, one line for each event, written so that it never blocks
+//! and never ends a server.
 //!
-//! A line is one write of at most [`LINE_BYTES`], made in a way that cannot wait, which depends on
-//! what standard error is (`log/sink.rs`). A line that it does not take at once is lost, counted,
-//! and the count stands in the next line that is written.
+//! A line is one write of at most [`LINE_BYTES`]. How it is made so that it cannot wait depends on
+//! what standard error is (`log/sink.rs`). A line that is not taken at once is lost; the next line
+//! that is written says how many were.
 
 mod line;
 #[cfg(target_os = "linux")]
@@ -21,11 +21,11 @@ pub(super) use {line::Format, sink::serving};
 /// Bytes of one line, at most: what a pipe takes in one piece (PIPE_BUF on Linux).
 const LINE_BYTES: usize = 4096;
 
-/// Target of the lines that somebody asked for; being quiet does not keep them back.
+/// Target of the lines that somebody asked for: `--quiet` does not suppress them.
 pub(super) const ASKED_FOR: &str = "asked for";
 
 /// Makes standard error the log of this process, and a panic one line of it. For that, standard
-/// error may be opened anew, and SIGXFSZ is caught. Only the first call of a process has an
+/// error may be opened anew, and SIGXFSZ is caught. Only the first call in a process has an
 /// effect.
 pub(super) fn start(program: &'static str, format: Format, quiet: bool) {
     let (lost, torn) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -57,7 +57,7 @@ struct Logger {
     sink: Sink,
     /// Lines lost since the last one written.
     lost: AtomicUsize,
-    /// Set when only a part of the last line was taken.
+    /// Set when only a part of the last line was written: the next one begins with a line end.
     torn: AtomicBool,
 }
 
@@ -92,7 +92,8 @@ impl Logger {
     }
 }
 
-/// As systemd says it to what it starts: systemd.exec(5), under `$JOURNAL_STREAM`.
+/// True when standard error is systemd's journal, as systemd tells what it starts: systemd.exec(5),
+/// under `$JOURNAL_STREAM`.
 fn is_journal() -> bool {
     let journal = std::env::var("JOURNAL_STREAM").ok();
     rustix::fs::fstat(rustix::stdio::stderr())

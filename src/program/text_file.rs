@@ -1,4 +1,4 @@
-//! A text file of the owner's, that people will read on their terminals.
+//! A text file that people will read on their terminals, such as the message of the day.
 
 use std::fs::File;
 use std::io::Read;
@@ -26,21 +26,21 @@ pub fn read_text(path: &Path) -> Result<String, String> {
     check(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes)).map(str::to_owned)
 }
 
-/// Opens a regular file: what somebody may have yet to write, to a FIFO or a terminal, could
-/// keep the server waiting.
+/// Opens a regular file. Anything else, such as a FIFO or a terminal, could keep the server waiting
+/// for somebody to write to it.
 fn open(path: &Path) -> Result<File, String> {
-    // NONBLOCK, since opening a FIFO waits for who writes to it.
+    // NONBLOCK, since opening a FIFO waits for a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let not_a_file = "it is not a regular file; write the text into one".to_owned();
     match rustix::fs::open(path, flags, Mode::empty()).map(File::from) {
         Ok(file) if file.metadata().is_ok_and(|metadata| metadata.is_file()) => Ok(file),
-        // A socket cannot be opened.
+        // Opening a socket fails with NXIO.
         Ok(_) | Err(Errno::NXIO) => Err(not_a_file),
         Err(error) => Err(std::io::Error::from(error).to_string()),
     }
 }
 
-/// The text these bytes are, if all of it can be shown.
+/// The bytes as text, if a terminal can show all of it.
 fn check(bytes: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
@@ -56,7 +56,7 @@ fn check(bytes: &[u8]) -> Result<&str, String> {
     }
 }
 
-/// Where a text goes on, as editors count.
+/// The place right behind a text, as editors count lines and columns.
 fn place_after(text: &str) -> String {
     let text = text::with_one_line_end(text);
     let line = text.matches('\n').count() + 1;

@@ -1,16 +1,15 @@
-//! The zone whose time is shown: what TZ and `--zone` say, or the system's. Reads its files once.
+//! The time zone that is shown: that of `--zone` or TZ, or else the system's, read once.
 
 use jiff::tz::TimeZone;
 
-/// The rule of a string that names summer time and has none: as in glibc and tzcode, where POSIX
-/// leaves it open.
+/// When summer time begins and ends, for a string that names summer time but gives no rule. POSIX
+/// leaves that open; glibc and tzcode take this one.
 const DEFAULT_RULE: &str = ",M3.2.0,M11.1.0";
 
 const EXPECTED: &str = "a name of /usr/share/zoneinfo (tzdata) such as Europe/Berlin, \
                                    or a POSIX rule such as CET-1CEST,M3.5.0,M10.5.0/3";
 
-/// The value of `--zone`: a name in the system's database, in capitals or not, or a rule as POSIX
-/// has it.
+/// The value of `--zone`: a name in the system's database, in capitals or not, or a POSIX rule.
 ///
 /// # Errors
 /// One line that says what may be given.
@@ -25,11 +24,11 @@ fn zone(text: &str) -> Option<TimeZone> {
     zone.or_else(|_| TimeZone::posix(&format!("{text}{DEFAULT_RULE}"))).ok()
 }
 
-/// The zone of this process: TZ's, or else that of /etc/localtime; UTC, with a warning in the
-/// log, when it is not known.
+/// The zone of this process: TZ's, or else that of /etc/localtime; when neither is known UTC, with
+/// a warning in the log.
 pub fn local_zone() -> TimeZone {
     let tz = std::env::var_os("TZ").map(|tz| tz.to_string_lossy().into_owned());
-    // Beside names and rules, TZ may be a file.
+    // TZ may also be a file, which `try_system` reads.
     let zone = tz.as_deref().and_then(zone).or_else(|| TimeZone::try_system().ok());
     zone.unwrap_or_else(|| {
         match tz {

@@ -1,4 +1,5 @@
-//! One event of the log as a line: what stands in it, and how a peer's bytes stand in it. No I/O.
+//! An event of the log as one line, in each form, with whatever a peer had a hand in escaped.
+//! No I/O.
 
 use ::log::kv::{self, Key, Source, Value, VisitSource};
 use ::log::{Level, Record};
@@ -39,13 +40,12 @@ pub(super) fn line(format: Format, program: &str, record: &Record<'_>, lost: usi
     line.text + if format == Format::Json { "}\n" } else { "\n" }
 }
 
-/// A line as far as it is written.
+/// The line so far: visiting a key and its value appends them.
 struct Line {
     format: Format,
     text: String,
 }
 
-/// Appends a key and its value.
 impl<'kvs> VisitSource<'kvs> for Line {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
         let text = value.to_string();
@@ -62,7 +62,7 @@ impl<'kvs> VisitSource<'kvs> for Line {
     }
 }
 
-/// Text as it can stand within one line of a terminal: a peer may have a hand in it.
+/// Text without line ends and control characters, which stand escaped: a peer may have written it.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {

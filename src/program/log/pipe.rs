@@ -1,4 +1,5 @@
-//! Lines into a pipe that this process may not open, on Linux. Knows nothing of what they say.
+//! Writing without waiting to a pipe that this process may not open, on Linux. Knows nothing of
+//! what is in the lines.
 
 use std::io::IoSlice;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -8,10 +9,10 @@ use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
 
 use super::LINE_BYTES;
 
-/// Stands for where a stream is: pwritev2(2).
+/// The offset that means "where the stream is", since a pipe has no other: pwritev2(2).
 const HERE: u64 = u64::MAX;
 
-/// A way into somebody else's pipe: one of our own, empty between two lines.
+/// A pipe of our own, through which a line can go into somebody else's. Empty between two lines.
 pub(super) struct Detour {
     exit: OwnedFd,
     entry: OwnedFd,
@@ -32,7 +33,8 @@ impl Detour {
         }
     }
 
-    /// As good, but that a line takes a whole page of the pipe, which has sixteen as a rule.
+    /// Moves the line there from our own pipe. That works for every pipe, but each line then takes
+    /// a whole page of the other pipe, which as a rule has sixteen.
     fn splice(&self, line: &[u8], pipe: BorrowedFd<'_>) -> Result<usize> {
         let held = write(&self.entry, line)?;
         let moved = splice(&self.exit, None, pipe, None, held, SpliceFlags::NONBLOCK);

@@ -1,10 +1,10 @@
 //! Standard error as the sink of the log: how a line is written to it so that nobody can make
 //! the write wait, and so that no write ends or stops the process.
 //!
-//! To poll first is not enough: the room that poll sees, another process may fill before the
-//! write. Not waiting is a property of an open file (O_NONBLOCK), and the one that standard error
-//! is belongs to the shell and to other programs too, so it is left as it was found. What remains
-//! is chosen once, by what standard error is:
+//! To poll first is not enough: another process may fill the room that poll saw before the write.
+//! Not waiting is a property of an open file (O_NONBLOCK), and standard error is an open file that
+//! the shell and other programs use too, so its flags are left alone. The way that remains is
+//! chosen once, by what standard error is:
 //!
 //! - A file or a disk is written as it is, which waits for nobody but the disk. One behind a
 //!   network can hang, and no flag prevents that: a log file belongs on a local disk.
@@ -15,15 +15,15 @@
 //! - A pipe that may not be opened, as one made by another user, has calls of its own on Linux:
 //!   see [`Detour`].
 //! - A socket, such as systemd's journal, is sent to with MSG_DONTWAIT; but macOS ignores that.
-//! - Anything else is written until clients are served, then no more: another user's terminal that
-//!   does not control the process (`su -c`), a pipe on macOS and the BSDs.
+//! - Anything else is written to until clients are served, then no more: another user's terminal
+//!   that does not control the process (`su -c`), a pipe on macOS and the BSDs.
 //!
-//! Two signals that a write can raise are seen to. SIGXFSZ would end a process whose file is at
-//! the limit of `ulimit -f`: it is caught, and the write fails. SIGTTOU would stop a background
-//! process at a terminal set to `tostop`, and caught it would be worse, since the kernel begins
-//! such a write again, for ever: so no line is written then. Between that look and the write is a
-//! moment in which who holds the terminal could turn the setting on, or put the process into the
-//! background; they could stop it as well. SIGPIPE is ignored in every Rust program.
+//! A write can raise three signals. SIGPIPE is ignored in every Rust program. SIGXFSZ would end a
+//! process whose file is at the limit of `ulimit -f`: it is caught, and the write fails. SIGTTOU
+//! would stop a background process at a terminal set to `tostop`. To catch it would be worse,
+//! since the kernel begins such a write again, for ever; so no line is written then. Whoever holds
+//! the terminal could turn the setting on between our look and the write, but they could stop the
+//! process as well.
 
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -46,9 +46,9 @@ static SERVING: AtomicBool = AtomicBool::new(false);
 
 /// The way in which a line is written to standard error.
 pub(super) enum Sink {
-    /// By write(2), since what standard error is now does not wait.
+    /// By write(2): what standard error is does not make it wait.
     Plain,
-    /// The same, unless that would stop the process.
+    /// By write(2), unless that would stop the process.
     Terminal,
     Socket,
     #[cfg(target_os = "linux")]
@@ -90,7 +90,7 @@ impl Sink {
     }
 }
 
-/// Tells that clients are served from here on: no line is written any more that could wait.
+/// Notes that clients are served from here on: a line that could wait is no longer written.
 pub(in crate::program) fn serving() {
     SERVING.store(true, Ordering::Relaxed);
 }
@@ -104,8 +104,8 @@ fn reopen(stderr: BorrowedFd<'_>) -> Option<OwnedFd> {
     } else {
         ttyname(stderr, Vec::new()).ok().and_then(|path| open(&path))
     };
-    // No terminal but the controlling one tells its process group, and that one may be opened by
-    // whom it controls.
+    // Only the controlling terminal tells its process group, and a process may always open the
+    // terminal that controls it.
     own.or_else(|| tcgetpgrp(stderr).ok().and_then(|_| open(c"/dev/tty")))
 }
 
