@@ -1,5 +1,4 @@
-//! The command line as a row of options and their values. Knows no option but `-h` and `-V`. No
-//! I/O.
+//! The command line as a row of options and their values. Knows none of them. No I/O.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -7,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use lexopt::{Arg, Parser, ValueExt};
+use lexopt::{Parser, ValueExt};
 
 /// Bytes of a name that a program is [called] by, at most.
 const NAME_BYTES: usize = 32;
@@ -15,36 +14,11 @@ const NAME_BYTES: usize = 32;
 /// The command line, at one of its options.
 #[derive(Debug)]
 pub struct Args {
-    parser: Parser,
-    option: String,
+    pub(super) parser: Parser,
+    pub(super) option: String,
 }
 
 impl Args {
-    pub(super) fn new(arguments: impl IntoIterator<Item = OsString>) -> Args {
-        Args { parser: Parser::from_args(arguments), option: String::new() }
-    }
-
-    /// Goes on to the next option; false at the end.
-    ///
-    /// # Errors
-    /// One line, when something else is next.
-    pub(super) fn next(&mut self) -> Result<bool, String> {
-        let Some(argument) = self.parser.next().map_err(|error| error.to_string())? else {
-            return Ok(false);
-        };
-        self.option = match argument {
-            Arg::Short('h') => "help".to_owned(),
-            Arg::Short('V') => "version".to_owned(),
-            Arg::Long(name) => name.to_owned(),
-            Arg::Short(short) => return Err(format!("unknown option -{short}")),
-            Arg::Value(value) => {
-                let value = value.to_string_lossy();
-                return Err(format!("unexpected '{value}'; an address goes behind --listen"));
-            }
-        };
-        Ok(true)
-    }
-
     /// The option's name, without dashes.
     pub fn option(&self) -> &str {
         &self.option

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use lexopt::{Arg, Parser};
+
 use super::args::Args;
 use super::log::Format;
 use super::{Program, address};
@@ -46,21 +48,29 @@ pub(super) fn parse(
     descriptors: u64,
     mut own: impl FnMut(&mut Args) -> Result<bool, String>,
 ) -> Result<Command, String> {
-    let mut args = Args::new(arguments);
+    let mut args = Args { parser: Parser::from_args(arguments), option: String::new() };
     let max_clients = clients_below(descriptors);
     let (send_buffer, receive_buffer) = (program.kernel_buffer, program.kernel_buffer);
     let limits = Limits { max_clients, send_buffer, receive_buffer, ..Limits::default() };
     let mut options = Options { listen: Vec::new(), limits, log: Format::Text, quiet: false };
-    while args.next()? {
-        if args.option() == "help" {
-            return Ok(Command::Print(help(program, called, max_clients)));
-        }
-        if args.option() == "version" {
-            let version = env!("CARGO_PKG_VERSION");
-            return Ok(Command::Print(format!("smol-{} {version}\n", program.name)));
+    while let Some(argument) = args.parser.next().map_err(|error| error.to_string())? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => {
+                return Ok(Command::Print(help(program, called, max_clients)));
+            }
+            Arg::Short('V') | Arg::Long("version") => {
+                let version = env!("CARGO_PKG_VERSION");
+                return Ok(Command::Print(format!("smol-{} {version}\n", program.name)));
+            }
+            Arg::Long(name) => args.option = name.to_owned(),
+            Arg::Short(short) => return Err(format!("unknown option -{short}")),
+            Arg::Value(value) => {
+                let value = value.to_string_lossy();
+                return Err(format!("unexpected '{value}'; an address goes behind --listen"));
+            }
         }
         if !options.read(&mut args, program.port)? && !own(&mut args)? {
-            return Err(format!("unknown option --{}", args.option()));
+            return Err(format!("unknown option --{}", args.option));
         }
     }
     options.check(descriptors)?;

@@ -26,8 +26,14 @@ impl Signals {
         if is_ignored(SIGHUP) == Some(false) {
             signals.push(SIGHUP);
         }
-        let pipes = signals.into_iter().map(|signal| Ok((signal, listen(signal)?)));
-        pipes.collect::<io::Result<_>>().map(Signals)
+        let mut pipes = Vec::new();
+        for signal in signals {
+            let (reader, writer) = UnixStream::pair()?;
+            reader.set_nonblocking(true)?;
+            pipe::register(signal, writer)?;
+            pipes.push((signal, Async::new(reader)?));
+        }
+        Ok(Signals(pipes))
     }
 
     /// Ends the server politely at the first signal, and at once at a second SIGINT or SIGTERM.
@@ -64,13 +70,6 @@ impl Signals {
         })
         .await
     }
-}
-
-fn listen(signal: i32) -> io::Result<Async<UnixStream>> {
-    let (reader, writer) = UnixStream::pair()?;
-    reader.set_nonblocking(true)?;
-    pipe::register(signal, writer)?;
-    Async::new(reader)
 }
 
 /// Whether this process ignores a signal, as Linux's proc(5) says it: to ask sigaction(2) takes
