@@ -46,7 +46,7 @@ impl<T: AsFd> Async<T> {
     /// the next event.
     pub(crate) fn try_read<R>(&self, op: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
         let result = op(&self.io);
-        if would_block(&result) {
+        if result.as_ref().is_err_and(would_block) {
             self.with(Source::drained);
         }
         result
@@ -64,18 +64,12 @@ impl<T: AsFd> Async<T> {
         side: impl FnOnce(&mut Source) -> (bool, &mut Option<Waker>),
     ) -> Poll<io::Result<()>> {
         // Dropped without a borrow: a waker's drop may run code that comes back here.
-        let _replaced = {
-            let mut sources = self.driver.sources.borrow_mut();
-            let (ready, waiting) = side(&mut sources[self.key as usize]);
-            if ready {
-                return Poll::Ready(Ok(()));
-            }
-            match waiting {
-                Some(waker) if waker.will_wake(cx.waker()) => None,
-                _ => waiting.replace(cx.waker().clone()),
-            }
-        };
-        Poll::Pending
+        let (ready, _replaced) = self.with(|source| match side(source) {
+            (true, _) => (true, None),
+            (false, Some(waker)) if waker.will_wake(cx.waker()) => (false, None),
+            (false, waiting) => (false, waiting.replace(cx.waker().clone())),
+        });
+        if ready { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn with<R>(&self, use_source: impl FnOnce(&mut Source) -> R) -> R {
@@ -93,7 +87,7 @@ where
         let result = (&self.io).read(buffer);
         match &result {
             Ok(n) if *n < buffer.len() => self.with(Source::read_short),
-            Err(error) if error.kind() == ErrorKind::WouldBlock && !self.stands_at_urgent() => {
+            Err(error) if would_block(error) && !self.stands_at_urgent() => {
                 self.with(Source::drained);
             }
             _ => {}
@@ -113,8 +107,7 @@ where
     /// Writes what the socket takes. A write that it does not take whole has filled it.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let result = (&self.io).write(bytes);
-        let filled = result.as_ref().is_ok_and(|n| *n < bytes.len());
-        if filled || would_block(&result) {
+        if result.as_ref().map_or_else(would_block, |n| *n < bytes.len()) {
             self.with(|source| source.writable = false);
         }
         result
@@ -186,6 +179,6 @@ impl Source {
     }
 }
 
-fn would_block<R>(result: &io::Result<R>) -> bool {
-    result.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+fn would_block(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
 }
