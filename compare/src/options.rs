@@ -186,7 +186,7 @@ pub(crate) fn help() -> String {
     let mut help = String::from(
         "compare: measures the echo, time and chat servers against their peers\n\n\
          compare run [OPTIONS]     measure, write a report below target/compare (some minutes)\n\
-         compare bench [OPTIONS]   the figures of ours alone, as a table (three minutes)\n\
+         compare bench [OPTIONS]   the figures of ours alone, as a table (two minutes)\n\
          compare report [--out]    write a run's report again, of the runs that there are\n\
          compare publish [--out]   make a whole run's report the one in compare/report\n\
          compare calibrate         what the machine's system calls cost\n\

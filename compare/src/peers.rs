@@ -137,9 +137,9 @@ impl Peer {
         match self.start {
             Start::Ours(_) => {
                 command = self.plain(program, address);
-                // What a chat does beside relaying is switched off where it can be.
+                // Our chat does what all peers do and nothing more.
                 if program == Program::Chat {
-                    CHAT_SWITCHES.iter().for_each(|switch| _ = command.args([switch, "0"]));
+                    command.args(["--rate", "0", "--history", "0"]);
                 }
                 return command;
             }
@@ -214,13 +214,6 @@ impl Peer {
         }
     }
 }
-
-/// Options of our chat that make it do what all peers do and nothing more, if it has them.
-static CHAT_SWITCHES: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    let chat = above().join("target/release/chat");
-    let help = output(&chat.to_string_lossy(), &["--help"]).unwrap_or_default();
-    ["--rate", "--history"].into_iter().filter(|switch| help.contains(*switch)).collect()
-});
 
 /// The interpreter itself, since a wrapper would count as start-up time; that of
 /// `compare-setup` before the system's.

@@ -74,6 +74,8 @@ mod tests {
         results.chosen = String::new();
         results.extent = Extent::Quick;
         assert!(lack(&results, None).expect("short").contains("--quick"));
+        results.extent = Extent::Bench;
+        assert!(lack(&results, None).expect("ours alone").contains("`compare bench`"));
     }
 
     #[test]

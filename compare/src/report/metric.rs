@@ -33,47 +33,43 @@ const MAX: Metric = aside("max_us", "max µs");
 const RSS: Metric = aside("rss_kib", "RSS KiB");
 const LATE: Metric = aside("late_p99_us", "generator late, p99 µs");
 
+const ECHO: [Metric; 6] = [CPU, more("rate", "round trips/s"), P50, P99, P999, MAX];
+const OPEN: [Metric; 7] = [CPU, P50, P99, P999, MAX, RSS, LATE];
+const CLOSED: [Metric; 6] = [CPU, more("rate", "deliveries/s"), P50, P99, P999, MAX];
+const FAN: [Metric; 4] =
+    [less("last_p50_ms", "last has it, ms"), CPU, aside("last_max_ms", "worst, ms"), P50];
+const STALLED: [Metric; 9] = [
+    aside("undelivered_share", "share not delivered"),
+    P50,
+    P99,
+    MAX,
+    less("grown_mib", "memory grown, MiB"),
+    CPU,
+    RSS,
+    aside("kernel_mib", "unsent in the kernel, MiB"),
+    LATE,
+];
+const TIME: [Metric; 6] = [
+    CPU,
+    less("spread_ms", "last behind first, ms"),
+    aside("late_ms", "first behind its second, ms"),
+    aside("drift_ms", "drift, ms a tick"),
+    aside("repeated", "repeated"),
+    aside("skipped", "left out"),
+];
+const IDLE: [Metric; 4] = [
+    less("rss_client_bytes", "RSS bytes a client"),
+    aside("pss_client_bytes", "PSS bytes a client"),
+    less("rss_empty_kib", "RSS empty, KiB"),
+    aside("rss_full_kib", "RSS full, KiB"),
+];
+const BURST: [Metric; 5] =
+    [less("all_ms", "all served, ms"), CPU, P50, P99, aside("waited_1s", "waited 1 s or longer")];
+const CHURN: [Metric; 4] = [more("rate", "clients/s"), CPU, P50, P99];
+const START: [Metric; 1] = [less("start_ms", "ms to the first byte")];
+
 /// What is told of a workload; the first is its figure.
 pub(crate) fn metrics(load: &Load) -> &'static [Metric] {
-    const ECHO: [Metric; 6] = [CPU, more("rate", "round trips/s"), P50, P99, P999, MAX];
-    const OPEN: [Metric; 7] = [CPU, P50, P99, P999, MAX, RSS, LATE];
-    const CLOSED: [Metric; 6] = [CPU, more("rate", "deliveries/s"), P50, P99, P999, MAX];
-    const FAN: [Metric; 4] =
-        [less("last_p50_ms", "last has it, ms"), CPU, aside("last_max_ms", "worst, ms"), P50];
-    const STALLED: [Metric; 9] = [
-        aside("undelivered_share", "share not delivered"),
-        P50,
-        P99,
-        MAX,
-        less("grown_mib", "memory grown, MiB"),
-        CPU,
-        RSS,
-        aside("kernel_mib", "unsent in the kernel, MiB"),
-        LATE,
-    ];
-    const TIME: [Metric; 6] = [
-        CPU,
-        less("spread_ms", "last behind first, ms"),
-        aside("late_ms", "first behind its second, ms"),
-        aside("drift_ms", "drift, ms a tick"),
-        aside("repeated", "repeated"),
-        aside("skipped", "left out"),
-    ];
-    const IDLE: [Metric; 4] = [
-        less("rss_client_bytes", "RSS bytes a client"),
-        aside("pss_client_bytes", "PSS bytes a client"),
-        less("rss_empty_kib", "RSS empty, KiB"),
-        aside("rss_full_kib", "RSS full, KiB"),
-    ];
-    const BURST: [Metric; 5] = [
-        less("all_ms", "all served, ms"),
-        CPU,
-        P50,
-        P99,
-        aside("waited_1s", "waited 1 s or longer"),
-    ];
-    const CHURN: [Metric; 4] = [more("rate", "clients/s"), CPU, P50, P99];
-    const START: [Metric; 1] = [less("start_ms", "ms to the first byte")];
     match load {
         Load::Echo { rate: 0, .. } => &ECHO,
         Load::Chat { rate: 0, speakers: 1, .. } => &FAN,
@@ -94,6 +90,7 @@ pub(crate) fn floor(results: &Results, workload: &Workload) -> Option<f64> {
     match workload.load {
         Load::Echo { .. } => Some(price("send")? + price("recv")?),
         Load::Chat { .. } | Load::Time { .. } | Load::Stalled { .. } => price("send"),
+        Load::Burst { greeted: true, .. } => Some(price("accept")? + price("send")?),
         Load::Burst { .. } | Load::Churn { .. } => {
             Some(price("accept")? + price("send")? + price("recv")?)
         }
