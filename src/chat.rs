@@ -84,7 +84,7 @@ impl Default for ChatConfig {
 #[derive(Clone, Debug)]
 pub struct Chat(Rc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     config: ChatConfig,
     room: Room,
@@ -117,7 +117,18 @@ impl Chat {
         });
         let room = Room::new(config.backlog_bytes);
         let calendar = config.timestamps.clone().map(|zone| RefCell::new(Calendar::new(zone)));
-        Chat(Rc::new(Inner { config, room, calendar, ..Inner::default() }))
+        Chat(Rc::new(Inner {
+            config,
+            room,
+            calendar,
+            floor: Floor::default(),
+            participants: RefCell::default(),
+            arrivals: Cell::default(),
+            removals: RefCell::default(),
+            returning: RefCell::default(),
+            presence: RefCell::default(),
+            feed: Feed::default(),
+        }))
     }
 
     /// The room, for a host that speaks or reads lines: what it publishes is cleaned like a
@@ -141,9 +152,8 @@ impl Chat {
     pub fn remove(&self, participant: &Participant, why: &str) -> bool {
         let here = self.0.participants.borrow();
         let found = here.iter().find(|(_, it)| it.connection == participant.connection);
-        let place = found.map(|(place, _)| place);
+        let Some((place, _)) = found else { return false };
         drop(here);
-        let Some(place) = place else { return false };
         self.0.removals.borrow_mut().insert(place, text::clean_into_one(why.as_bytes()));
         participant.connection.request_close(CloseReason::Removed);
         true

@@ -16,6 +16,7 @@ mod ring;
 mod tests;
 
 use std::cell::{RefCell, RefMut};
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -59,6 +60,9 @@ struct State {
     backlog: Backlog,
     cursors: Slab<Cursor>,
     ring: Ring,
+    /// The numbers of the last lines that members published, at most [`HISTORY_LINES`]. Each
+    /// newcomer asks for them: to look for them among all that was announced would take too long.
+    said: VecDeque<u64>,
     /// Members that have not left.
     present: usize,
     joins: u32,
@@ -87,6 +91,7 @@ impl Room {
             backlog: Backlog::new(bytes),
             cursors: Slab::new(),
             ring: Ring::new(),
+            said: VecDeque::with_capacity(HISTORY_LINES),
             present: 0,
             joins: 0,
         })))
@@ -122,11 +127,10 @@ impl Room {
     /// The numbers of the last `lines` lines that members published, at most [`HISTORY_LINES`] and
     /// no more than the backlog still has, oldest first.
     pub(crate) fn history(&self, lines: usize) -> Vec<u64> {
-        let backlog = &self.0.borrow().backlog;
-        let by_members = backlog.numbers().rev().filter(|&n| backlog.author(n).is_some());
-        let mut numbers: Vec<u64> = by_members.take(lines.min(HISTORY_LINES)).collect();
-        numbers.reverse();
-        numbers
+        let State { backlog, said, .. } = &*self.0.borrow();
+        let kept = said.partition_point(|&number| number < backlog.numbers().start);
+        let start = said.len().saturating_sub(lines).max(kept);
+        said.range(start..).copied().collect()
     }
 
     /// Appends line `number` to `out`; false when the backlog has dropped it.
@@ -316,9 +320,14 @@ impl State {
     #[must_use]
     fn append(&mut self, line: &[u8], author: Option<Author>) -> Option<Ring> {
         let line = &line[..character_start(line, LINE_BYTES - 2)];
+        if author.is_some() {
+            if self.said.len() == HISTORY_LINES {
+                self.said.pop_front();
+            }
+            self.said.push_back(self.backlog.numbers().end);
+        }
         let cursors = &mut self.cursors;
         self.backlog.push([line, b"\r\n"], author, |number, author| {
-            let Some(author) = author else { return };
             match cursors.get_mut(author.slot as usize) {
                 Some(cursor) if cursor.author == author && cursor.next <= number => {
                     cursor.own_dropped += 1;

@@ -1,4 +1,4 @@
-//! What happens in the chat, for hosts that want it typed.
+//! What happens in the chat, for hosts that want it as typed events.
 
 use std::cell::RefCell;
 
@@ -6,33 +6,33 @@ use async_channel::{Receiver, Sender};
 
 use crate::server::stats::CloseReason;
 
-/// Events that wait for a host to take them, at most; it learns how many more there were.
+/// Events that wait for a host to take them, at most; of further ones it learns the number.
 const EVENTS: usize = 1024;
 
 /// Something that happened in a [`Chat`](crate::Chat).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Somebody came.
+    /// A guest joined.
     Joined {
-        /// Under this name.
+        /// Its name.
         name: String,
     },
-    /// Somebody went.
+    /// A guest left.
     Left {
-        /// Who had this name.
+        /// Its name.
         name: String,
         /// Why.
         reason: CloseReason,
     },
-    /// Somebody said a line.
+    /// A guest said a line.
     Said {
-        /// Who has this name.
+        /// Its name.
         name: String,
         /// What can be shown of the line, without its end.
         text: String,
     },
-    /// So many events came while 1024 waited, and are lost.
+    /// This many events are lost: they came while 1024 waited to be taken.
     Missed(u64),
 }
 
@@ -54,6 +54,7 @@ pub(super) struct Feed(RefCell<Vec<Subscriber>>);
 #[derive(Debug)]
 struct Subscriber {
     sender: Sender<Event>,
+    /// Events lost that it was not told of yet.
     missed: u64,
 }
 
@@ -64,7 +65,7 @@ impl Feed {
         Events(receiver)
     }
 
-    /// Hands on an event, which is made only where somebody wants it. MUST NOT wait.
+    /// Hands an event to every subscriber; without one it is not even made. MUST NOT wait.
     pub(super) fn send(&self, event: impl Fn() -> Event) {
         let mut subscribers = std::mem::take(&mut *self.0.borrow_mut());
         subscribers.retain_mut(|subscriber| subscriber.send(event()));
@@ -78,7 +79,7 @@ impl Subscriber {
         if self.missed > 0 && self.sender.try_send(Event::Missed(self.missed)).is_ok() {
             self.missed = 0;
         }
-        // What comes behind a loss may not overtake the word of it.
+        // After a loss nothing is sent before the notice of it.
         self.missed += u64::from(self.missed > 0 || self.sender.try_send(event).is_err());
         !self.sender.is_closed()
     }

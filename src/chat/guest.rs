@@ -1,6 +1,5 @@
 //! One person in the chat: comes in, speaks, goes.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
@@ -42,7 +41,7 @@ pub(super) struct Guest {
     /// Its key among the chat's participants.
     place: usize,
     /// Why it goes, once it says so; it may also panic, or be dropped by a server that goes down.
-    reason: Cell<Option<CloseReason>>,
+    reason: Option<CloseReason>,
 }
 
 /// Hints that a guest was given already.
@@ -62,11 +61,11 @@ impl Guest {
         announce(&chat, &me, Change::Joined, |here| format!("joined ({here} here)"));
         let member = chat.0.room.join();
         chat.0.feed.send(|| ChatEvent::Joined { name: me.name.to_string() });
-        Guest { chat, member, me, place, reason: Cell::default() }
+        Guest { chat, member, me, place, reason: None }
     }
 
-    /// What writes to the client: welcome, message of the day, history, then the talk. It must
-    /// be made before the guest says anything.
+    /// What writes to the client: welcome, message of the day, history, then the talk. It must be
+    /// made before the guest says anything, so that the history ends where the talk begins.
     pub(super) fn writer(&self) -> impl Future<Output = Result<(), CloseReason>> + 'static {
         let (chat, connection) = (self.chat.clone(), self.me.connection.clone());
         let (member, welcome) = (self.member.clone(), self.welcome());
@@ -91,7 +90,7 @@ impl Guest {
         names::welcome(&self.me.name, here.len() - 1, others.map(|(_, other)| &*other.name))
     }
 
-    /// Relays the client's lines until its end; `Ok` is one that left.
+    /// Relays the client's lines until it leaves, which is `Ok`, or the connection is over.
     pub(super) fn listen(
         &self,
         input: &mut Reader,
@@ -142,7 +141,7 @@ impl Guest {
 
     /// Goes: from here on nothing new reaches the client but its farewell. The chat remembers what
     /// it has used of its rate limit, for when it comes again.
-    pub(super) fn leave(self, reason: CloseReason, usage: Usage) {
+    pub(super) fn leave(mut self, reason: CloseReason, usage: Usage) {
         let Chat(chat) = &self.chat;
         chat.returning.borrow_mut().note(self.me.connection.peer().ip(), usage, Instant::now());
         if let Some(farewell) = farewell(reason) {
@@ -150,7 +149,7 @@ impl Guest {
         } else if let Some(why) = chat.removals.borrow().get(&self.place) {
             self.answer(format!("*** you were removed: {why}\r\n").as_bytes());
         }
-        self.reason.set(Some(reason));
+        self.reason = Some(reason);
     }
 
     /// Publishes a line of the client, if anything of it can be shown.
@@ -224,7 +223,7 @@ impl Drop for Guest {
         self.member.leave();
         let removed = chat.removals.borrow_mut().remove(&self.place);
         let dropped = if panicking() { CloseReason::Failed } else { CloseReason::GoingDown };
-        let reason = self.reason.get().unwrap_or(dropped);
+        let reason = self.reason.unwrap_or(dropped);
         chat.feed.send(|| ChatEvent::Left { name: self.me.name.to_string(), reason });
         if reason != CloseReason::GoingDown {
             announce(&self.chat, &self.me, Change::Left, |_| match (reason, removed) {

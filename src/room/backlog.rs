@@ -65,20 +65,22 @@ impl Backlog {
         self.first..self.first + self.entries.len() as u64
     }
 
-    /// Appends a line given in two parts, and hands the number and author of each line that is
-    /// dropped for it to `dropped`.
+    /// Appends a line given in two parts, and hands the number and author of each line of a member
+    /// that is dropped for it to `dropped`.
     pub(super) fn push(
         &mut self,
         line: [&[u8]; 2],
         author: Option<Author>,
-        mut dropped: impl FnMut(u64, Option<Author>),
+        mut dropped: impl FnMut(u64, Author),
     ) {
         let len = line[0].len() + line[1].len();
         while self.cost() + len + ENTRY_BYTES > self.limit {
             let oldest = self.position(self.first + 1);
             let Some(entry) = self.entries.pop_front() else { break };
             self.bytes.drain(..oldest);
-            dropped(self.first, entry.author);
+            if let Some(author) = entry.author {
+                dropped(self.first, author);
+            }
             self.first += 1;
         }
         let start = self.base() + self.bytes.len() as u64;

@@ -9,13 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Ticks fall where the clocks of a zone show a multiple of `every` since midnight, from which
-/// each day counts anew, and at the beginning of a day that has no midnight.
+/// When to tick: whenever the clocks of a zone show a multiple of `every` since midnight. Each day
+/// counts anew, and begins with a tick even where it has no midnight.
 ///
-/// Where the clocks are set back, so that an hour comes twice, a longer `every` ticks in the
-/// first one only: noon and midnight come once a day. Two ticks are `every` apart, but nearer at
-/// the end of a day that it does not divide, and anything below twice that where the clocks are
-/// set by what it does not divide.
+/// Where the clocks are set back, so that a stretch of the day comes twice, an `every` longer than
+/// that stretch ticks in the first one only: there is one noon a day. Two ticks are `every` apart,
+/// with two exceptions: less at the end of a day that `every` does not divide, and anything below
+/// twice `every` where the clocks are set by a time that it does not divide.
 #[derive(Debug)]
 pub(super) struct Cadence {
     zone: TimeZone,
@@ -30,10 +30,13 @@ impl Cadence {
         Cadence { zone, every }
     }
 
-    /// Time until the next tick, by a wall clock that may be stepped at any moment and the time
-    /// since the last tick, if there was one, which may not: at least half of `every` after the
-    /// last one, so that a step makes no burst, and at most one and a half, so that it makes no
-    /// pause; or as near and as far as the two ticks are that `now` is between.
+    /// Time until the next tick, by a wall clock that reads `now` and may be stepped at any moment,
+    /// and by the time since the last tick, if there was one, which no step changes.
+    ///
+    /// Ticks due are kept at least half of `every` apart, so that a step of the clock makes no
+    /// burst, and at most one and a half, so that it makes no pause. Where the two ticks around
+    /// `now` are by themselves nearer to or farther from each other than `every`, half of their
+    /// distance, or one and a half of it, counts instead.
     pub(super) fn until_tick(&self, now: Timestamp, since_last: Option<Duration>) -> Duration {
         let Some(next) = self.after(now) else { return DAY.unsigned_abs() };
         let wait = |tick| now.duration_until(tick).unsigned_abs();
@@ -58,8 +61,8 @@ impl Cadence {
         successors(Some(moment), |&at| self.candidate(at)).skip(1).find(|&at| self.ticks_at(at))
     }
 
-    /// The next multiple of `every` since midnight as if the clocks were not set before it, or
-    /// else the moment they are.
+    /// The next moment that may be a tick: the next multiple of `every` since midnight if the
+    /// clocks are not set before it, and the moment at which they are set otherwise.
     fn candidate(&self, at: Timestamp) -> Option<Timestamp> {
         let past = since_midnight(self.zone.to_datetime(at));
         let left = (self.every - past_multiple(past, self.every)).min(DAY - past);
@@ -71,6 +74,8 @@ impl Cadence {
         Some(set.map_or(next, |set| set.min(next)))
     }
 
+    /// Whether a candidate is a tick: it is a multiple of `every`, and not one that was there
+    /// already before the clocks were set back; or a day begins at it that has no midnight.
     fn ticks_at(&self, at: Timestamp) -> bool {
         let local = self.zone.to_datetime(at);
         if !past_multiple(since_midnight(local), self.every).is_zero() {
