@@ -204,7 +204,8 @@ impl Talk {
         let take = |client: usize, news: News| heard.take(lines, client, news);
         join_by(Crowd::connect_deaf, job, crowd, count, take)?;
         let (mut before, mut held) = (Vec::new(), unsent(job)?);
-        while held != before || held.is_empty() {
+        let deadline = Instant::now() + PATIENCE * 5;
+        while (held != before || held.is_empty()) && Instant::now() < deadline {
             self.go(FILLING, 0, 1)?;
             before = std::mem::replace(&mut held, unsent(job)?);
         }
