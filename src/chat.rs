@@ -169,6 +169,7 @@ impl Chat {
         let usage = chat.0.returning.borrow().usage(connection.peer().ip());
         let mut input = Reader::new(connection.clone(), chat.0.config.rate_limit, usage);
         async move {
+            // In a box, see client.rs.
             let guest = Box::pin(enter(chat, connection, &mut input)).await?;
             let result = guest.listen(&mut input).await;
             guest.leave(result.err().unwrap_or(CloseReason::Left), input.usage());

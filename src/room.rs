@@ -33,15 +33,15 @@ use ring::Ring;
 /// Bytes that a room keeps for slow members, by default: about 15,000 lines of ordinary talk.
 pub(crate) const BACKLOG_BYTES: usize = 1024 * 1024;
 
-/// Bytes of one line, at most; what is longer is cut. A chat line whose every byte became a
-/// U+FFFD, with its name, fits.
+/// Bytes of one line, at most; a longer one is cut. A line of the chat fits with its name even if
+/// each of its bytes became a U+FFFD.
 pub(crate) const LINE_BYTES: usize = 4096;
 
 /// Bytes that may be pending for one member alone ([`Member::tell`]), beside the rest of the one
 /// line that is taken in part.
 pub(crate) const PENDING_BYTES: usize = 4096;
 
-/// Lines of the past that a newcomer can read, at most.
+/// Lines of the history that a newcomer can read, at most.
 pub(crate) const HISTORY_LINES: usize = 1000;
 
 /// A room; clones are the same room.
@@ -103,7 +103,7 @@ impl Room {
         self.append(&clean_into_one(line.as_ref()), None);
     }
 
-    /// A new member, who reads what is published from now on.
+    /// A new member, which takes what is published from now on.
     pub fn join(&self) -> Member {
         let mut state = self.0.borrow_mut();
         state.present += 1;
@@ -188,7 +188,7 @@ pub struct Line {
 
 impl Member {
     /// Appends a line that all others take and this one does not; as [`Room::publish`]
-    /// otherwise. One who has left publishes nothing.
+    /// otherwise. A member that has left publishes nothing.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
         self.publish_clean(&clean_into_one(line.as_ref()));
     }

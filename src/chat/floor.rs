@@ -15,8 +15,8 @@ use crate::server::limits::BUFFER_BYTES;
 /// Bytes that a writer takes in a turn, at least: a buffer, less a line that did not fit any more.
 const TURN_BYTES: usize = BUFFER_BYTES - LINE_BYTES;
 
-/// Bytes left at which guests who say much are held back. The line that goes over it is published
-/// still, and then at most one turn is left.
+/// Bytes left at which guests that say much are held back. The line with which they come to it is
+/// still published, and then at most one turn is left.
 const MUCH_BYTES: usize = TURN_BYTES - LINE_BYTES;
 
 /// Bytes left at which everybody is held back; an eighth of the default backlog.
@@ -37,8 +37,8 @@ impl Floor {
         self.left.set(self.left.get() + bytes);
     }
 
-    /// True when a guest that wants to publish has to [wait](Self::wait) first. Guests who say
-    /// little go before those who say much.
+    /// True when a guest that wants to publish has to [wait](Self::wait) first. Guests that say
+    /// little go before those that say much.
     pub(super) fn is_closed(&self, says_much: bool) -> bool {
         self.left.get() >= if says_much { MUCH_BYTES } else { MOST_BYTES }
     }
@@ -46,10 +46,10 @@ impl Floor {
     /// Waits until this guest may publish.
     ///
     /// The executor runs its tasks one after the other, and one that yields is put behind all that
-    /// are ready. So when the first guest held back runs again, every writer has had a turn: it is
-    /// this guest that takes [`TURN_BYTES`] off, and those held back after it, who run behind it,
-    /// only look. Nor does any guest keep the floor: it gives up its own turn before it has
-    /// published half of what a writer takes, so all have the floor in turn.
+    /// are ready. So when the first guest held back runs again, every writer has had a turn: this
+    /// guest takes [`TURN_BYTES`] off, and those held back after it run behind it and look again.
+    /// Nor does any guest keep the floor: it gives up its own turn before it has published half of
+    /// what a writer takes, so all have the floor in turn.
     pub(super) async fn wait(&self, says_much: bool) {
         while self.is_closed(says_much) {
             let counts = (Rc::strong_count(&self.turn) == 1).then(|| self.turn.clone());

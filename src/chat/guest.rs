@@ -70,6 +70,7 @@ impl Guest {
         let (chat, connection) = (self.chat.clone(), self.me.connection.clone());
         let (member, welcome) = (self.member.clone(), self.welcome());
         let past = chat.0.room.history(chat.0.config.history);
+        // In a box, see client.rs.
         let greeting = Box::pin(async move {
             connection.write_all(welcome.as_bytes()).await?;
             if let Some(motd) = &chat.0.config.motd {
@@ -91,52 +92,48 @@ impl Guest {
     }
 
     /// Relays the client's lines until it leaves, which is `Ok`, or the connection is over.
-    pub(super) fn listen(
-        &self,
-        input: &mut Reader,
-    ) -> impl Future<Output = Result<(), CloseReason>> {
+    pub(super) async fn listen(&self, input: &mut Reader) -> Result<(), CloseReason> {
         let (mut interrupted, mut hinted) = (false, Hinted::default());
-        async move {
-            while let Some(event) = input.next().await? {
-                match event {
-                    Event::Line => {
-                        interrupted = false;
-                        let floor = &self.chat.0.floor;
-                        if floor.is_closed(input.says_much()) {
-                            input.release();
-                            floor.wait(input.says_much()).await;
-                        }
-                        self.say(input.line());
-                        self.hint(input, &mut hinted);
-                        if self.is_far_behind() {
-                            Box::pin(self.catch_up(input)).await?;
-                        }
+        while let Some(event) = input.next().await? {
+            match event {
+                Event::Line => {
+                    interrupted = false;
+                    let floor = &self.chat.0.floor;
+                    if floor.is_closed(input.says_much()) {
+                        input.release();
+                        floor.wait(input.says_much()).await;
                     }
-                    Event::Reply(bytes) => {
-                        self.answer(&bytes);
-                        // Telnet throws away what it reads between its ^C and this answer, so
-                        // the first hint was not seen.
-                        if interrupted && bytes == TIMING_MARK_REPLY {
-                            self.answer(INTERRUPT_HINT);
-                        }
+                    self.say(input.line());
+                    self.hint(input, &mut hinted);
+                    if self.is_far_behind() {
+                        // In a box, see client.rs.
+                        Box::pin(self.catch_up(input)).await?;
                     }
-                    Event::AreYouThere => {
-                        // A client that sends each key at once may stand within a line.
-                        let typed = !input.unfinished().is_empty();
-                        self.answer(if typed { b"\r\n" } else { b"" });
-                        self.answer(b"*** yes, still here\r\n");
-                    }
-                    Event::Interrupt if interrupted => return Ok(()),
-                    Event::Interrupt => {
-                        interrupted = true;
+                }
+                Event::Reply(bytes) => {
+                    self.answer(&bytes);
+                    // Telnet throws away what it reads between its ^C and this answer, so the
+                    // first hint was not seen.
+                    if interrupted && bytes == TIMING_MARK_REPLY {
                         self.answer(INTERRUPT_HINT);
                     }
-                    Event::Leave => return Ok(()),
                 }
+                Event::AreYouThere => {
+                    // A client that sends each key at once may stand within a line.
+                    let typed = !input.unfinished().is_empty();
+                    self.answer(if typed { b"\r\n" } else { b"" });
+                    self.answer(b"*** yes, still here\r\n");
+                }
+                Event::Interrupt if interrupted => return Ok(()),
+                Event::Interrupt => {
+                    interrupted = true;
+                    self.answer(INTERRUPT_HINT);
+                }
+                Event::Leave => return Ok(()),
             }
-            self.say(input.unfinished());
-            Ok(())
         }
+        self.say(input.unfinished());
+        Ok(())
     }
 
     /// Goes: from here on nothing new reaches the client but its farewell. The chat remembers what

@@ -12,7 +12,7 @@ use crate::server::connection::Connection;
 use crate::server::stats::CloseReason;
 use crate::text;
 
-/// Time for choosing a name; who takes longer comes in under the name it was given.
+/// Time for choosing a name; after it the newcomer comes in under the name it was given.
 const NAME_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Time in which a program sends more than the one line of an answer. No person types as fast, and

@@ -15,7 +15,7 @@ use crate::server::limits::BUDGET;
 use crate::server::stats::CloseReason;
 
 /// Bytes that one read asks for. A client over its rate limit holds as many that were not parsed
-/// yet: so few, but enough that ordinary talk needs no more reads.
+/// yet: few, but enough that ordinary talk does not need more reads for it.
 pub(super) const INPUT_BYTES: usize = 4 * 1024;
 
 /// The shortest time for which a client over its rate limit is not read. Each such pause is a timer,
@@ -74,6 +74,7 @@ impl Reader {
         loop {
             if !self.over.is_zero() {
                 let over = std::mem::take(&mut self.over);
+                // In a box, see client.rs.
                 Box::pin(self.pause(over.max(SHORTEST_PAUSE))).await?;
             }
             if usize::from(self.events) >= BUDGET {

@@ -1,7 +1,5 @@
 //! What a room has for a member, written to its connection.
 
-use std::future::Future;
-
 use futures_lite::future::yield_now;
 
 use crate::room::{Fill, Member};
@@ -14,22 +12,20 @@ use crate::server::stats::CloseReason;
 ///
 /// # Errors
 /// Why the connection can be written to no longer; its reader is told as well.
-pub fn pump(
+pub async fn pump(
     connection: Connection,
     member: Member,
     notice: impl Fn(u64) -> String,
-) -> impl Future<Output = Result<(), CloseReason>> {
+) -> Result<(), CloseReason> {
     let guarded = CloseOnPanic(connection);
-    async move {
-        let connection = &guarded.0;
-        loop {
-            match step(connection, &member, &notice)? {
-                Fill::End => return Ok(()),
-                Fill::Bytes(_) if connection.is_full() => connection.writable().await?,
-                // There is more to write, and others have their turn first.
-                Fill::Bytes(_) if member.unread() > 0 => yield_now().await,
-                Fill::Bytes(_) | Fill::Missed(_) | Fill::Nothing => member.ready().await,
-            }
+    let connection = &guarded.0;
+    loop {
+        match step(connection, &member, &notice)? {
+            Fill::End => return Ok(()),
+            Fill::Bytes(_) if connection.is_full() => connection.writable().await?,
+            // There is more to write, and others have their turn first.
+            Fill::Bytes(_) if member.unread() > 0 => yield_now().await,
+            Fill::Bytes(_) | Fill::Missed(_) | Fill::Nothing => member.ready().await,
         }
     }
 }
