@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 
 use futures_lite::future::or;
 use smol::LocalExecutor;
-use smol_servers::{Chat, Event, Limits, Listener, Room, Timer, block_on, run, serve};
+use smol_servers::{Chat, Event, Limits, Listener, Timer, block_on, run, serve};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let executor = Rc::new(LocalExecutor::new());
     let listener = Listener::bind(&["127.0.0.1:8002".parse()?], Limits::default())?;
     println!("listening on {:?}; type *** in the chat to end it", listener.addresses());
     let chat = Chat::default();
-    let stop = or(report(chat.room().clone()), watch(chat.clone()));
+    let stop = or(report(chat.clone()), watch(chat.clone()));
     block_on(run(&executor, serve(&executor, listener, stop, chat)))?;
     Ok(())
 }
 
 /// The host's own work: here, a line into the chat every ten seconds.
-async fn report(room: Room) {
+async fn report(chat: Chat) {
     let started = Instant::now();
     loop {
         Timer::after(Duration::from_secs(10)).await;
-        room.publish(format!("*** this host is up for {} s", started.elapsed().as_secs()));
+        chat.say(&format!("*** this host is up for {} s", started.elapsed().as_secs()));
     }
 }
 

@@ -1,10 +1,9 @@
-//! Two chats and a clock in one thread.
+//! Two chats and a clock in one thread, which end together.
 //!
 //! `cargo run --example several`, then `telnet localhost` with port 8001, 8002 or 8003; three other
-//! ports may be given.
+//! ports may be given. Enter ends it.
 
 use std::error::Error;
-use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,10 +14,15 @@ use smol_servers::{Chat, Clock, Limits, Listener, TimeZone, block_on, run, serve
 fn main() -> Result<(), Box<dyn Error>> {
     let executor = Rc::new(LocalExecutor::new());
     let clock = Clock::new(TimeZone::UTC, None, Duration::from_secs(1))?;
-    let stop = pending::<()>;
-    let time = serve(&executor, listen(1)?, stop(), clock);
-    let red = serve(&executor, listen(2)?, stop(), Chat::default());
-    let blue = serve(&executor, listen(3)?, stop(), Chat::default());
+    let (stop, stopped) = async_channel::bounded::<()>(1);
+    let time = serve(&executor, listen(1)?, stopped.recv(), clock);
+    let red = serve(&executor, listen(2)?, stopped.recv(), Chat::default());
+    let blue = serve(&executor, listen(3)?, stopped.recv(), Chat::default());
+    // Reading standard input blocks, so that takes a thread; a channel tells the servers.
+    std::thread::spawn(move || {
+        let _typed = std::io::stdin().read_line(&mut String::new());
+        stop.close();
+    });
     block_on(run(&executor, try_zip(time, try_zip(red, blue))))?;
     Ok(())
 }

@@ -148,19 +148,30 @@ impl Chat {
         self.0.participants.borrow().iter().map(|(_, guest)| guest.clone()).collect()
     }
 
-    /// Has a guest go; it and the others read `why`. False when it has gone already.
+    /// Has a guest go; it and the others read `why`. False when it has gone, or is going, already.
     pub fn remove(&self, participant: &Participant, why: &str) -> bool {
         let here = self.0.participants.borrow();
         let found = here.iter().find(|(_, it)| it.connection == participant.connection);
         let Some((place, _)) = found else { return false };
         drop(here);
-        self.0.removals.borrow_mut().insert(place, text::clean_into_one(why.as_bytes()));
+        if participant.connection.close_reason().is_some() {
+            return false;
+        }
+        let why = self.shown(text::clean_into_one(why.as_bytes()));
+        self.0.removals.borrow_mut().insert(place, why);
         participant.connection.request_close(CloseReason::Removed);
         true
     }
 
+    /// Says a line of the host's, in the form that the chat's lines have; newcomers do not read it
+    /// in the history. What must not reach a terminal is taken out.
+    pub fn say(&self, line: &str) {
+        let line = text::clean_into_one(line.as_bytes());
+        self.0.room.publish(self.shown(self.stamp() + &line));
+    }
+
     /// Lets a client take part, as [`serve`](crate::serve) does; for a handler that does more
-    /// with its connections.
+    /// with its connections, but has read nothing from them.
     pub fn handle(
         &self,
         connection: Connection,
@@ -181,6 +192,11 @@ impl Chat {
     fn guest_name(&self) -> String {
         self.0.arrivals.set(self.0.arrivals.get() + 1);
         format!("guest{}", self.0.arrivals.get())
+    }
+
+    /// A clean line in the alphabet of this chat.
+    fn shown(&self, line: String) -> String {
+        if self.0.config.ascii { text::to_ascii(&line) } else { line }
     }
 
     /// What stands in front of a line now.

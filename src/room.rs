@@ -98,7 +98,7 @@ impl Room {
     }
 
     /// Appends a line for every member to take: one line, whatever it is given. What must not
-    /// reach a terminal is taken out, it gets CR LF, and is cut at 4 KiB. MUST NOT wait.
+    /// reach a terminal is taken out, it gets CR LF, and is cut at 4 KiB. Never waits.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
         self.append(&clean_into_one(line.as_ref()), None);
     }

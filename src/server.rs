@@ -41,7 +41,11 @@ use stats::CloseReason;
 
 use crate::driver::{Async, Timer, ensure_driven};
 
-/// Accepts clients and runs `handler` for each as a task on `executor`, until `stop` is ready.
+/// Accepts clients and runs `handler` for each as a task on `executor`, until `stop` is ready: any
+/// future, such as the `recv` of a channel that is closed to end all servers.
+///
+/// Nothing happens, not even the end, unless the executor runs: `run(&executor, serve(…))`. Several
+/// servers share one with `futures_lite::future::try_zip` (see `examples/several.rs`).
 ///
 /// The process's descriptor limit is raised as far as the listener's [`Limits`](crate::Limits) need
 /// and the system allows, and no more clients come in than fit below it beside what the host has
@@ -49,13 +53,15 @@ use crate::driver::{Async, Timer, ensure_driven};
 /// why.
 ///
 /// Shutdown, in this order: stop accepting and close the listening sockets; let every
-/// connection's read return [`CloseReason::GoingDown`], upon which handlers say goodbye; let them
-/// finish within 1.8 seconds, whatever the clients do; drop what is left; return.
+/// connection's read return [`CloseReason::GoingDown`], upon which handlers may say goodbye, as
+/// [`Chat`](crate::Chat) and [`Clock`](crate::Clock) do; let them finish within 1.8 seconds, whatever
+/// the clients do; drop what is left; return. Dropping the future of `serve` closes everything at
+/// once.
 ///
 /// # Errors
 /// When the sockets cannot be registered with the driver, or nobody drives it: see
 /// [`block_on`](crate::block_on). Later errors (descriptors, memory, aborted connections) are
-/// survived and logged.
+/// survived and logged, by the crate `log`.
 pub async fn serve<T>(
     executor: &Rc<LocalExecutor<'static>>,
     listener: Listener,

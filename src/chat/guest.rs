@@ -156,9 +156,7 @@ impl Guest {
         let prefix = said.len();
         text::clean(line, &mut said);
         if text::is_visible(&said[prefix..]) {
-            if self.chat.0.config.ascii {
-                said = text::to_ascii(&said);
-            }
+            said = self.chat.shown(said);
             self.me.connection.stats().lines_in.add(1);
             if let Some(calendar) = &self.chat.0.calendar {
                 calendar.borrow_mut().said(self.chat.0.room.next(), Timestamp::now());
@@ -237,10 +235,7 @@ fn announce(chat: &Chat, guest: &Participant, change: Change, words: impl FnOnce
     let here = chat.0.participants.borrow().len();
     let telling = chat.0.presence.borrow_mut().note(change, here, Instant::now());
     match telling {
-        Telling::Single => {
-            let line = format!("{}*** {} {}", chat.stamp(), guest.name, words(here));
-            chat.0.room.publish(line);
-        }
+        Telling::Single => chat.say(&format!("*** {} {}", guest.name, words(here))),
         Telling::Counted => {}
         Telling::Begun => {
             let chat = chat.clone();
@@ -248,7 +243,7 @@ fn announce(chat: &Chat, guest: &Participant, change: Change, words: impl FnOnce
                 Timer::after(SUMMARY).await;
                 let here = chat.0.participants.borrow().len();
                 let summary = chat.0.presence.borrow_mut().summary(here);
-                summary.inspect(|line| chat.0.room.publish(chat.stamp() + line));
+                summary.inspect(|line| chat.say(line));
             });
         }
     }

@@ -15,12 +15,13 @@ const BYTES_PER_SECOND: u32 = 64 * 1024;
 /// its limit is read seldom, and then everything that has come meanwhile is one read.
 const READ_BYTES: u32 = 512;
 
-/// How fast each client of a chat may speak.
+/// How fast each client of a chat may speak. One that is faster is not read for a while; nothing is
+/// lost. Beside lines its bytes count: 1 MiB at once, and then 64 KiB a second.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit {
-    /// Lines a second; 0 is no limit on lines nor bytes.
+    /// Lines a second, 100 by default; 0 is no limit, on bytes neither.
     pub rate: u32,
-    /// Lines at once; 0 is no limit on lines nor bytes.
+    /// Lines at once, 1000 by default; 0 is no limit, on bytes neither.
     pub burst: u32,
 }
 

@@ -10,6 +10,26 @@ use crate::server::stats::CloseReason;
 /// a client, for [`Connection::spawn_writer`]. `notice` is what the client reads about lines that it
 /// was too slow to get: [`missed_notice`], or nothing.
 ///
+/// The handler that reads has the member leave when it is done:
+///
+/// ```
+/// use smol_servers::{CloseReason, Connection, Room, missed_notice, pump};
+///
+/// /// Sends a client what is published in the room, until it closes its side.
+/// async fn follow(room: Room, connection: Connection) -> Result<(), CloseReason> {
+///     let member = room.join();
+///     connection.spawn_writer(pump(connection.clone(), member.clone(), missed_notice));
+///     let result = until_fin(&connection).await;
+///     member.leave();
+///     result
+/// }
+///
+/// async fn until_fin(connection: &Connection) -> Result<(), CloseReason> {
+///     while !connection.read().await?.is_empty() {}
+///     Ok(())
+/// }
+/// ```
+///
 /// # Errors
 /// Why the connection can be written to no longer; its reader is told as well.
 pub async fn pump(

@@ -13,7 +13,7 @@ use super::limits::BUFFER_BYTES;
 #[derive(Debug, Default)]
 pub(crate) struct BufferPool(RefCell<Box<[u8]>>);
 
-/// Bytes read from a client, as far as they were not looked at; or a buffer to fill.
+/// The bytes that [`Connection::read`](crate::Connection::read) returned: a slice, `[u8]`.
 #[derive(Debug)]
 pub struct Buffer {
     bytes: Box<[u8]>,

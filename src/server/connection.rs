@@ -100,7 +100,7 @@ impl Connection {
         poll_fn(|cx| self.poll_read(cx, BUFFER_BYTES)).await
     }
 
-    /// Writes what the kernel takes now; 0 when it takes nothing. MUST NOT wait.
+    /// Writes what the kernel takes now; 0 when it takes nothing. Never waits.
     ///
     /// # Errors
     /// [`CloseReason::Stalled`] when the client has taken nothing for

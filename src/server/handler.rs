@@ -13,6 +13,28 @@ use super::stats::CloseReason;
 /// [left](CloseReason::Left), `Err` says why it ends otherwise. A future that panics closes its own
 /// connection only, as long as panics unwind.
 ///
+/// The future outlives the call, so that it may not borrow the handler. A closure clones what each
+/// client's future is to have:
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use smol_servers::Connection;
+///
+/// let clients = Rc::new(Cell::new(0));
+/// let handler = move |connection: Connection| {
+///     clients.set(clients.get() + 1);
+///     let clients = clients.clone();
+///     async move {
+///         let line = format!("{} so far\r\n", clients.get());
+///         connection.write_all(line.as_bytes()).await
+///     }
+/// };
+/// # fn is_handler(_: impl smol_servers::Handler) {}
+/// # is_handler(handler);
+/// ```
+///
+/// Without a state of its own it may be a plain function:
+///
 /// ```
 /// use smol_servers::{CloseReason, Connection};
 ///

@@ -63,22 +63,23 @@ pub struct Limits {
     /// beside 32 for the server itself. [`serve`](crate::serve) raises the soft limit as
     /// far as they need, and admits no more than fit below it.
     pub max_clients: usize,
-    /// Clients at once from one IPv4 address or IPv6 /64; 0 is no limit. Loopback is exempt.
+    /// Clients at once from one IPv4 address or IPv6 /64, 0 by default, which is no limit. Loopback
+    /// is exempt.
     pub max_per_ip: usize,
-    /// A client that has output waiting and takes no byte for so long is dropped.
+    /// A client that has output waiting and takes no byte of it for this time is dropped; 30 s.
     pub stall: Duration,
-    /// A peer that vanished without a word is found in this time: when idle by keepalive probes,
-    /// and within nine eighths of it, since the kernel is asked eight times, when it acknowledges
-    /// nothing of what is under way (on Linux). One that is there and takes nothing of what the
-    /// kernel holds for it goes after it too, so it must be above [`stall`](Self::stall).
+    /// A peer that vanished without a word is dropped after this time, 40 s: an idle one is found
+    /// by keepalive probes, one that acknowledges nothing of what was sent to it by asking the
+    /// kernel, which may take an eighth longer (on Linux). A client that is there but takes nothing
+    /// of what the kernel holds for it goes then too, so keep this above [`stall`](Self::stall).
     pub dead: Duration,
-    /// Time a client that left, or is told to, has for reading what it was still sent.
+    /// Time that a client that left, or must, has for reading what it was still sent; 2 s.
     pub grace: Duration,
-    /// SO_SNDBUF in bytes (Linux doubles it for its own book-keeping). By default Linux lets
-    /// one client that never reads hold 4 MiB of kernel memory.
+    /// SO_SNDBUF, 16 KiB (Linux doubles it for its own book-keeping). Left to itself, Linux would
+    /// hold 4 MiB for a client that never reads.
     pub send_buffer: usize,
-    /// SO_RCVBUF in bytes (Linux doubles it for its own book-keeping). By default Linux lets
-    /// one client that is not read hold 128 KiB of kernel memory, and much more once it was.
+    /// SO_RCVBUF, 16 KiB (Linux doubles it for its own book-keeping). Left to itself, Linux would
+    /// hold 128 KiB of a client that is not read, and much more of one that was.
     pub receive_buffer: usize,
 }
 

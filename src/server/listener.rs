@@ -19,7 +19,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds all of `addresses`; port 0 lets the system choose. `[::]` takes IPv4 clients too,
+    /// Binds all of `addresses`, of which there should be one at least; port 0 lets the system choose. `[::]` takes IPv4 clients too,
     /// unless an IPv4 address with the same port is asked for beside it.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ const REASONS: usize = CloseReason::Removed as usize + 1;
 
 /// Why a connection ended, in words a person understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CloseReason {
     /// The client said goodbye: FIN, or a telnet command that means it.
     Left,
@@ -59,6 +60,8 @@ impl fmt::Display for CloseReason {
     }
 }
 
+impl std::error::Error for CloseReason {}
+
 /// A number that only the server's own thread changes.
 #[derive(Debug, Default)]
 pub struct Counter(Cell<u64>);
@@ -85,9 +88,10 @@ pub struct Stats {
     pub clients: Counter,
     /// Connections admitted since the start.
     pub accepted: Counter,
-    /// Lines that clients wrote.
+    /// Lines that clients wrote, counted by [`Chat`](crate::Chat).
     pub lines_in: Counter,
-    /// Lines that were handed to clients' sockets, once for each client.
+    /// Lines that were handed to clients' sockets, once for each client, by [`pump`](crate::pump),
+    /// [`Chat`](crate::Chat) and [`Clock`](crate::Clock).
     pub lines_out: Counter,
     /// Bytes read from clients.
     pub bytes_in: Counter,

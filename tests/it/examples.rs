@@ -21,7 +21,7 @@ impl Example {
         if !cfg!(feature = "one-thread") {
             cargo.arg("--no-default-features");
         }
-        let command = cargo.arg("--").args(arguments).stdout(Stdio::piped());
+        let command = cargo.arg("--").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("cargo");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut address = |_| {
@@ -55,8 +55,8 @@ fn shout_answers_in_capitals() {
 }
 
 #[test]
-fn several_runs_two_chats_apart_and_a_clock() {
-    let several = Example::start("several", &["0", "0", "0"]);
+fn several_runs_two_chats_apart_and_a_clock_and_ends_them_together() {
+    let mut several = Example::start("several", &["0", "0", "0"]);
     let time = several.client(0).line();
     assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
     let (mut red, mut blue) = (several.client(1), several.client(2));
@@ -69,4 +69,10 @@ fn several_runs_two_chats_apart_and_a_clock() {
     red.expect("<guest2> to the red ones");
     drop(other);
     red.expect("*** guest2 left");
+    drop(several.child.stdin.take());
+    for guest in [&mut red, &mut blue] {
+        guest.expect("*** the server is going down, goodbye");
+        guest.expect_eof();
+    }
+    assert!(several.child.wait().expect("it ends").success());
 }

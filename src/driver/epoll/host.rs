@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::{Driver, Wake};
 
-/// A future that a host takes forward, turn by turn, when its descriptor is readable or the
+/// On Linux, with the feature `one-thread`: a future that a host takes forward, turn by turn, when its descriptor is readable or the
 /// time it asked for is over.
 ///
 /// The host waits with whatever it has (poll, epoll, another reactor) for [`as_fd`](AsFd) to be
@@ -34,7 +34,8 @@ pub struct HostLoop<F> {
 pub enum Turn<T> {
     /// The future is ready.
     Done(T),
-    /// Take the next turn when the descriptor is readable, and after this time at the latest.
+    /// Take the next turn when the descriptor is readable, and after this time at the latest;
+    /// without one there is no timer to wait for. A host that waits whole milliseconds rounds up.
     Wait(Option<Duration>),
 }
 
@@ -56,7 +57,7 @@ impl<F: Future> HostLoop<F> {
         Ok(HostLoop { future: Box::pin(future), wake, driver, _driven })
     }
 
-    /// Does what can be done without waiting. MUST NOT block. After [`Turn::Done`] no further
+    /// Does what can be done without waiting. Never blocks. After [`Turn::Done`] no further
     /// turn may be taken.
     pub fn turn(&mut self) -> Turn<F::Output> {
         self.wake.will_poll.store(true, Ordering::SeqCst);

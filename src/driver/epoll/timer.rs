@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::Driver;
 
-/// A future that is ready at a moment, to the millisecond, never before it.
+/// A future that is ready at a moment, to the millisecond, never before it. Only
+/// [`block_on`](crate::block_on) and [`HostLoop`](crate::HostLoop) let it become ready: under another
+/// `block_on` it never is.
 ///
 /// # Panics
 /// When it is polled on a thread that has no driver yet, and the system no descriptors for one.
