@@ -64,7 +64,7 @@ pub use server::stats::{CloseReason, Counter, Stats};
 pub use server::{Buffer, serve};
 pub use time::{Clock, FormatError};
 
-/// Cases of a property test: so many, or what PROPTEST_CASES asks for (`make fuzz` does).
+/// Cases of a property test: as many as PROPTEST_CASES says (`make fuzz` sets it), or `default`.
 #[cfg(test)]
 fn cases(default: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default)

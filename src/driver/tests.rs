@@ -31,8 +31,8 @@ fn sockets() -> (TcpStream, TcpStream) {
     (server, client)
 }
 
-/// A socket that fails so many reads once it has given so many bytes, as the kernel does at urgent
-/// data while a signal is pending.
+/// A socket that, once it has given some bytes, fails some reads, as the kernel does at urgent data
+/// while a signal is pending.
 struct Signalled {
     stream: TcpStream,
     given: Cell<usize>,
@@ -112,7 +112,7 @@ fn in_time<T>(future: impl Future<Output = T>) -> T {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// The peer sends so many bytes, at once or one by one.
+    /// The peer sends this many bytes, at once or one by one.
     Send(usize, bool),
     /// The reader reads with a buffer of this size, if all sent was not read already.
     Read(usize),

@@ -8,8 +8,8 @@ use super::limits::BUFFER_BYTES;
 
 /// The buffer that a server's connections take turns with: an idle client holds none.
 ///
-/// Who holds its buffer over an `.await` keeps it, and the next one who needs it gets a new one;
-/// dropped, it goes back, and of two that come back one stays.
+/// A connection that holds it across an `.await` keeps it, and the next one that needs a buffer gets
+/// a new one. A buffer that is dropped goes back, and of two that come back one stays.
 #[derive(Debug, Default)]
 pub(crate) struct BufferPool(RefCell<Box<[u8]>>);
 
@@ -40,7 +40,7 @@ impl BufferPool {
 }
 
 impl Buffer {
-    /// Marks the first `n` bytes as looked at.
+    /// Marks the first `n` bytes as parsed.
     pub(crate) fn advance(&mut self, n: usize) {
         self.start += n.min(self.len()) as u32;
     }

@@ -241,7 +241,7 @@ impl Connection {
         }
     }
 
-    /// [`read`](Self::read) of at most so many bytes, for a future that every idle client holds,
+    /// [`read`](Self::read) of at most `most` bytes, for a future that every idle client holds,
     /// in 16 bytes less.
     pub(crate) fn poll_read(
         &self,

@@ -155,7 +155,7 @@ fn a_host_sees_who_is_here_and_removes_one_for_a_reason_that_the_others_read() {
 }
 
 /// Not a test but the host that those below start: the README's lines, in a process that has
-/// descriptor limits of its own, and opens so many files of its own later.
+/// descriptor limits of its own, and opens HOST_OPENS files of its own later.
 #[test]
 fn host() {
     let Ok(files) = std::env::var("HOST_OPENS") else { return };

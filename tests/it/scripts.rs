@@ -32,8 +32,8 @@ const PROMPT: [&str; 3] = ["Н", "Ý", "”"];
 const GIVES_A_HINT: &str = "*** a letter of that line was lost. In telnet: press ^], type \
                             \"set outbinary\", press Enter. Elsewhere: choose UTF-8";
 
-/// What surely arrives of a first line: telnet takes 0x85 from it, as far as it comes to it before
-/// the server's request not to.
+/// What surely arrives of a first line: telnet takes 0x85 for a key until the server's request not
+/// to has reached it.
 fn without_0x85(line: &str) -> String {
     let arrives = |c: &char| *c != '\u{fffd}' && !c.to_string().as_bytes().contains(&0x85);
     line.chars().filter(arrives).collect()
@@ -44,8 +44,8 @@ fn without_prompt(line: &str) -> String {
     line.chars().filter(|c| !c.to_string().as_bytes().contains(&0x9d)).collect()
 }
 
-/// Says each line as the first of a session, as far as `first` has it, of which all that `arrives`
-/// must come; and as the second, of which all must.
+/// Says what `first` makes of each line as the first one of a session, of which at least what
+/// `arrives` makes of it must come; and then the line itself, which must come whole.
 #[track_caller]
 fn every_script_comes_whole(
     client: &str,

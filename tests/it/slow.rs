@@ -116,7 +116,7 @@ fn one_who_leaves_has_its_time_to_read_although_the_server_is_stopped_meanwhile(
     leaver.expect_eof();
 }
 
-/// Takes so many bytes a second from each, in twenty portions.
+/// Takes `rate` bytes a second from each, in twenty portions.
 fn read_steadily(clients: &mut [Client], read: &mut [Vec<u8>], rate: usize, time: Duration) {
     let (started, mut due) = (Instant::now(), Duration::ZERO);
     while due < time {
@@ -128,7 +128,7 @@ fn read_steadily(clients: &mut [Client], read: &mut [Vec<u8>], rate: usize, time
     }
 }
 
-/// Reads on to so many bytes.
+/// Reads on until it has `len` bytes.
 #[track_caller]
 fn finish(client: &mut Client, read: &mut Vec<u8>, len: usize) {
     let mut socket = client.socket();

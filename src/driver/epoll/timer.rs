@@ -26,7 +26,7 @@ pub struct Timer {
 const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl Timer {
-    /// Ready after so long.
+    /// Ready after this time.
     pub fn after(duration: Duration) -> Timer {
         Timer::at(Instant::now() + duration.min(NEVER))
     }
@@ -86,7 +86,7 @@ impl Timers {
         Some(at.saturating_duration_since(Instant::now()))
     }
 
-    /// Takes out those that are due, at most so many, and collects who waits for them.
+    /// Takes out the timers that are due, at most `most`, and collects the wakers of their tasks.
     pub(super) fn expire(&mut self, most: usize, wakers: &mut Vec<Waker>) {
         let now = Instant::now();
         for _ in 0..most {

@@ -23,12 +23,13 @@ struct Seen {
 }
 
 impl Stuck {
-    /// Gives every client so long.
+    /// Gives every client this much time.
     pub(crate) fn new(dead: Duration) -> Stuck {
         Stuck { dead, before: HashMap::new(), now: HashMap::new() }
     }
 
-    /// Takes in one client of a look at all; why it is to go, if its time is over.
+    /// Notes what one client did since the last look at all of them; returns why it has to go, if its
+    /// time is over.
     pub(crate) fn see(&mut self, row: &Row, now: Instant) -> Option<CloseReason> {
         if row.waiting == 0 {
             return None;
@@ -36,14 +37,14 @@ impl Stuck {
         let same = self.before.get(&row.cookie).filter(|seen| seen.acked == row.acked);
         let seen = same.copied().unwrap_or(Seen { acked: row.acked, since: now });
         self.now.insert(row.cookie, seen);
-        // One that is there answers the probes of its window, which come at ever longer
-        // intervals, but twice in any such time.
+        // A peer that is there answers the probes of its closed window. They come at ever longer
+        // intervals, but at least twice in `dead`.
         let answers = row.silent < self.dead * 3 / 4;
         let over = now.duration_since(seen.since) >= self.dead;
         over.then_some(if answers { CloseReason::Stalled } else { CloseReason::Lost })
     }
 
-    /// Ends a look at all; true when nobody had output.
+    /// Ends a look at all clients; true when none had output.
     pub(crate) fn finish(&mut self) -> bool {
         self.before = std::mem::take(&mut self.now);
         self.before.is_empty()
@@ -56,8 +57,8 @@ mod tests {
 
     const DEAD: Duration = Duration::from_secs(40);
 
-    /// What becomes of a client that is looked at each ten seconds, and of whom the kernel says
-    /// what `row` does of each look.
+    /// At which look a client has to go, and why, if there is one each ten seconds at which the
+    /// kernel says `row` of it.
     fn fate(looks: u32, row: impl Fn(u32) -> Row) -> Option<(u32, CloseReason)> {
         let (start, mut stuck) = (Instant::now(), Stuck::new(DEAD));
         (0..looks).find_map(|look| {

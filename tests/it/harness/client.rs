@@ -114,7 +114,7 @@ impl Client {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
 
-    /// Nothing comes for so long.
+    /// Nothing comes for this long.
     #[track_caller]
     pub(crate) fn expect_silence(&mut self, time: Duration) {
         assert_eq!(self.stream.buffer().escape_ascii().to_string(), "");
