@@ -40,7 +40,7 @@ pub struct Program {
     pub port: u16,
     /// SO_SNDBUF and SO_RCVBUF of its clients, in bytes.
     pub kernel_buffer: usize,
-    /// Bytes of what its clients read together, at most.
+    /// Bytes of the backlog that its clients share, at most; 0 without one.
     pub backlog_bytes: usize,
     /// Bytes of one client, at most.
     pub client_bytes: usize,
@@ -80,7 +80,7 @@ pub fn main<O: Default, H: Handler>(
     ExitCode::from(code)
 }
 
-/// Serves until a signal; with the steps that can fail in the order in which a user meets them.
+/// Takes the steps to a server that runs, in this order, and serves until a signal.
 fn start<H: Handler>(
     program: &Program,
     name: &'static str,

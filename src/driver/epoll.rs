@@ -52,7 +52,7 @@ thread_local! {
 /// When the system has no descriptors left for the driver (it takes two).
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut root = HostLoop::new(future).expect("two descriptors for the driver");
-    // For good: the loop below polls before every wait.
+    // It stays set, since this loop polls before every wait.
     root.wake.will_poll.store(true, Ordering::SeqCst);
     loop {
         if let Poll::Ready(output) = root.poll() {

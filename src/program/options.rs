@@ -81,7 +81,7 @@ pub(super) fn parse(
 }
 
 /// The help of a program under the name it is called by, where at most so many clients fit. The
-/// numbers in it are those that [`Options::read`] takes.
+/// bounds in it are those that the options are read with; `tests/it/cli.rs` tries each.
 fn help(program: &Program, called: &str, clients: usize) -> String {
     let own = program.help.replace("$0", called);
     let port = program.port;

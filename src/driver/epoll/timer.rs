@@ -60,7 +60,7 @@ impl Future for Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         if let Some((driver, number)) = &self.entry {
-            // As above.
+            // Dropped without a borrow, too.
             let _removed = driver.timers.borrow_mut().waiting.remove(&(self.at, *number));
         }
     }
