@@ -110,16 +110,11 @@ fn is_continuation(byte: u8) -> bool {
 /// Whether `bytes` end within a UTF-8 character, and `byte` may come next in it.
 pub(crate) fn continues_character(bytes: &[u8], byte: u8) -> bool {
     let begun = &bytes[character_start(bytes, bytes.len().saturating_sub(1))..];
-    let mut character = [0; 4];
-    if begun.len() >= character.len() || !is_continuation(byte) {
-        return false;
-    }
-    character[..begun.len()].copy_from_slice(begun);
-    character[begun.len()] = byte;
-    match std::str::from_utf8(&character[..=begun.len()]) {
-        Ok(_) => true,
-        Err(error) => error.valid_up_to() == 0 && error.error_len().is_none(),
-    }
+    is_continuation(byte)
+        && match std::str::from_utf8(&[begun, &[byte]].concat()) {
+            Ok(_) => true,
+            Err(error) => error.valid_up_to() == 0 && error.error_len().is_none(),
+        }
 }
 
 /// Whether a UTF-8 character is begun in the line and not finished: its client has lost a byte of

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 /// Who published a line: the slot of its cursor, and which of the joins held it then. A slot is
 /// used again by another member; the number of a join is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Author {
     pub(super) slot: u32,
     pub(super) join: u32,

@@ -20,6 +20,7 @@ use std::task::Waker;
 use super::Fill;
 use super::backlog::{Author, Backlog};
 
+#[derive(Default)]
 pub(super) struct Cursor {
     pub(super) author: Author,
     /// Number of the next line to take.
@@ -38,15 +39,7 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub(super) fn new(author: Author, next: u64) -> Cursor {
-        Cursor {
-            author,
-            next,
-            left_at: None,
-            own_dropped: 0,
-            missed: 0,
-            pending: Vec::new(),
-            waker: None,
-        }
+        Cursor { author, next, ..Cursor::default() }
     }
 
     /// Whether there may be something to take, or the end.
