@@ -22,6 +22,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use async_channel::{Receiver, Sender};
 use async_lock::{Semaphore, SemaphoreGuardArc};
 use futures_lite::future::{or, poll_fn, yield_now};
 use slab::Slab;
@@ -73,7 +74,7 @@ pub async fn serve<T>(
     let max_clients = max_clients(&sockets, limits.max_clients);
     let door = |socket| Ok((Spare::new(&socket)?, Async::new(socket)?));
     let doors = sockets.into_iter().map(door).collect::<io::Result<Vec<_>>>()?;
-    let (emptied, empty) = async_channel::bounded(1);
+    let (left, gone) = async_channel::bounded(1);
     let server = Rc::new(Server {
         shared: Shared::new(executor, limits, stats),
         handler,
@@ -83,7 +84,7 @@ pub async fn serve<T>(
         clients: RefCell::default(),
         refusals: Refusals::new(),
         accepts_log: LogThrottle::default(),
-        emptied,
+        left,
     });
     #[cfg(target_os = "linux")]
     let _watching: Vec<_> = doors.iter().map(|(_, it)| watch(&server, it.get_ref())).collect();
@@ -97,20 +98,7 @@ pub async fn serve<T>(
     for accepting in loops {
         accepting.cancel().await;
     }
-    let teardown = TEARDOWN * server.clients.borrow().len().min(40_000) as u32;
-    server.close_all();
-    let drained = async {
-        while !server.clients.borrow().is_empty() {
-            let _woken = empty.recv().await;
-        }
-    };
-    or(drained, async {
-        Timer::after(SHUTDOWN.saturating_sub(teardown)).await;
-    })
-    .await;
-    for (_, client) in clients.take() {
-        client.task.cancel().await;
-    }
+    clients.drain(gone).await;
     Ok(())
 }
 
@@ -133,7 +121,7 @@ struct Server<H> {
     refusals: Refusals,
     accepts_log: LogThrottle,
     /// Holds a message once a client is gone.
-    emptied: async_channel::Sender<()>,
+    left: Sender<()>,
 }
 
 struct Client {
@@ -146,6 +134,26 @@ struct Client {
 struct Clients<H>(Rc<Server<H>>);
 
 impl<H> Clients<H> {
+    /// Lets the clients read what is left, for as long as a shutdown may take, and drops who is
+    /// still there then.
+    async fn drain(&self, gone: Receiver<()>) {
+        let Server { clients, .. } = &*self.0;
+        let teardown = TEARDOWN * clients.borrow().len().min(40_000) as u32;
+        self.0.close_all();
+        let drained = async {
+            while !clients.borrow().is_empty() {
+                let _woken = gone.recv().await;
+            }
+        };
+        or(drained, async {
+            Timer::after(SHUTDOWN.saturating_sub(teardown)).await;
+        })
+        .await;
+        for (_, client) in self.take() {
+            client.task.cancel().await;
+        }
+    }
+
     fn take(&self) -> Slab<Client> {
         std::mem::take(&mut *self.0.clients.borrow_mut())
     }
@@ -278,7 +286,7 @@ impl<H> Drop for Visit<H> {
         if let Some(client) = server.clients.borrow_mut().try_remove(self.key) {
             client.task.detach();
         }
-        let _already_full = server.emptied.try_send(());
+        let _already_full = server.left.try_send(());
     }
 }
 
