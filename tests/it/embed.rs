@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use futures_lite::future::{or, zip};
 use smol_servers::{
-    Chat, CloseReason, Connection, Event, Limits, Listener, Timer, block_on, echo, run, serve,
+    Chat, ChatConfig, CloseReason, Connection, Event, Limits, Listener, TimeZone, Timer, block_on,
+    echo, run, serve,
 };
 
 use crate::harness::{Client, Executor, Server, Trigger, listen, serve_during, take_turn, trigger};
@@ -152,6 +153,54 @@ fn a_host_sees_who_is_here_and_removes_one_for_a_reason_that_the_others_read() {
     });
     assert_eq!(stats.closed(CloseReason::Removed).get(), 1);
     drop(moderating);
+}
+
+#[test]
+fn what_a_host_says_has_the_form_of_the_chats_lines() {
+    let executor = Executor::default();
+    let timestamps = Some(TimeZone::UTC);
+    let chat = Chat::new(ChatConfig { ascii: true, timestamps, ..ChatConfig::default() });
+    let (host, events) = (chat.clone(), chat.events());
+    let answer = async move {
+        while let Some(event) = events.next().await {
+            if matches!(event, Event::Said { .. }) {
+                host.say("*** \x1b[2Jcaf\u{e9}\r\nis open");
+            }
+        }
+    };
+    executor.spawn(answer).detach();
+    serve_during(&executor, chat, |address, _trigger| {
+        let mut guest = Client::connect(address);
+        guest.line();
+        guest.send("coffee?\r\n");
+        let line = guest.line();
+        let (stamp, said) = line.split_once(' ').expect("a stamp");
+        assert_eq!((stamp.len(), stamp.as_bytes()[2], said), (5, b':', "*** [2Jcaf? is open"));
+    });
+}
+
+#[test]
+fn a_guest_is_removed_once_for_the_first_reason_given() {
+    let executor = Executor::default();
+    let chat = Chat::default();
+    let (host, events) = (chat.clone(), chat.events());
+    let moderate = async move {
+        while let Some(event) = events.next().await {
+            if matches!(event, Event::Said { .. }) {
+                let guest = &host.participants()[0];
+                assert!(host.remove(guest, "the first"));
+                assert!(!host.remove(guest, "the second"));
+            }
+        }
+    };
+    executor.spawn(moderate).detach();
+    serve_during(&executor, chat, |address, _trigger| {
+        let mut guest = Client::connect(address);
+        guest.line();
+        guest.send("hello\r\n");
+        guest.expect("*** you were removed: the first");
+        guest.expect_eof();
+    });
 }
 
 /// Not a test but the host that those below start: the README's lines, in a process that has
