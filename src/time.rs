@@ -49,7 +49,6 @@ pub struct Clock(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     room: Room,
-    zone: TimeZone,
     format: String,
     cadence: Cadence,
     /// The task that ticks holds a clone.
@@ -57,11 +56,11 @@ struct Inner {
 }
 
 impl Clock {
-    /// A clock for `zone` that ticks `every` so often, on multiples of it since midnight there;
-    /// zero counts as one second, and more than a day as that. Each day counts anew from its
-    /// beginning, also where `every` does not divide it. Where the clocks are set back, what is
-    /// rarer than the time they repeat does not come again. `format` is strftime's, as in the C
-    /// locale; without one, lines are RFC 3339. It ticks while it has clients.
+    /// A clock for `zone` that ticks at each multiple of `every` since midnight there; zero counts
+    /// as one second, and more than a day as a day. Each day counts anew from its beginning, also
+    /// where `every` does not divide it. Where the clocks are set back, so that some time comes
+    /// twice, an `every` longer than that ticks in the first one only. `format` is strftime's, as
+    /// in the C locale; without one, lines are RFC 3339. It ticks while it has clients.
     ///
     /// # Errors
     /// What is wrong with the format: an unknown directive, control characters, or a line that
@@ -73,9 +72,8 @@ impl Clock {
     ) -> Result<Clock, FormatError> {
         let offset = if zone == TimeZone::UTC { "Z" } else { "%:z" };
         let format = format.map_or_else(|| format!("%Y-%m-%dT%H:%M:%S{offset}"), str::to_owned);
-        let cadence = Cadence::new(zone.clone(), every);
-        let (room, ticker) = (Room::new(0), Rc::default());
-        let clock = Clock(Rc::new(Inner { room, zone, format, cadence, ticker }));
+        let (room, cadence, ticker) = (Room::new(0), Cadence::new(zone, every), Rc::default());
+        let clock = Clock(Rc::new(Inner { room, format, cadence, ticker }));
         let sample = clock.format(Timestamp::UNIX_EPOCH)?;
         let most = LINE_BYTES - 2;
         if sample.is_empty() {
@@ -121,7 +119,7 @@ impl Clock {
     }
 
     fn format(&self, now: Timestamp) -> Result<String, FormatError> {
-        let Inner { zone, format, .. } = &*self.0;
+        let Inner { format, cadence: Cadence { zone, .. }, .. } = &*self.0;
         // jiff writes abbreviations in capitals, and Guam's is ChST.
         let abbreviated = zone.to_offset_info(now);
         let parts = format.split("%%").map(|part| part.replace("%Z", abbreviated.abbreviation()));

@@ -18,7 +18,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// twice `every` where the clocks are set by a time that it does not divide.
 #[derive(Debug)]
 pub(super) struct Cadence {
-    zone: TimeZone,
+    pub(super) zone: TimeZone,
     every: SignedDuration,
 }
 
