@@ -2,9 +2,9 @@
 //!
 //! Browsers, scanners and misdirected clients would otherwise talk into the chat.
 
-/// How a client of another protocol begins: HTTP (RFC 9112), SSH (RFC 4253 4.2), TLS (RFC 8446
+/// How clients of other protocols begin: HTTP (RFC 9112), SSH (RFC 4253 4.2), TLS (RFC 8446
 /// 5.1). More than the first word, so that a person may begin with that.
-const OPENINGS: [&[u8]; 11] = [
+const PROTOCOLS: [&[u8]; 11] = [
     b"GET /",
     b"GET http",
     b"POST /",
@@ -18,20 +18,20 @@ const OPENINGS: [&[u8]; 11] = [
     b"\x16\x03",
 ];
 
-/// Bytes of the longest opening.
+/// Bytes of the longest of these.
 const LONGEST: usize = 8;
 
-/// Compares a connection's first bytes with [`OPENINGS`] until no opening begins with them.
+/// Compares a connection's first bytes with [`PROTOCOLS`] until none begins with them.
 #[derive(Debug, Default)]
 pub(crate) struct Sniffer {
     seen: [u8; LONGEST],
     len: u8,
-    /// Set once the bytes cannot be an opening any more.
+    /// Set once the bytes cannot be another protocol's any more.
     decided: bool,
 }
 
 impl Sniffer {
-    /// True once the bytes so far are an opening; they may come in any number of pieces.
+    /// True once the bytes so far are another protocol's; they may come in any number of pieces.
     pub(crate) fn is_foreign(&mut self, bytes: &[u8]) -> bool {
         for &byte in bytes {
             if self.decided {
@@ -41,10 +41,10 @@ impl Sniffer {
             self.seen[len] = byte;
             self.len += 1;
             let seen = &self.seen[..=len];
-            if OPENINGS.contains(&seen) {
+            if PROTOCOLS.contains(&seen) {
                 return true;
             }
-            self.decided = !OPENINGS.iter().any(|opening| opening.starts_with(seen));
+            self.decided = !PROTOCOLS.iter().any(|protocol| protocol.starts_with(seen));
         }
         false
     }

@@ -2,7 +2,7 @@
 //!
 //! It serves clients that speak no telnet just as well: PuTTY raw, nc, ncat. Nothing is negotiated
 //! before the client has sent a telnet command, and then one option: it is asked for BINARY
-//! (RFC 856), see `OPENING`. Every other option is refused, so every client stays in the line mode
+//! (RFC 856), see `REQUESTS`. Every other option is refused, so every client stays in the line mode
 //! that it starts in. Any input may be split at any byte.
 
 use crate::text::{character_start, continues_character};
@@ -64,15 +64,15 @@ const BINARY: u8 = 0;
 /// The telnet of inetutils takes bytes of UTF-8 characters for control keys until it is asked for
 /// BINARY. The offer sets its terminal right: it has taken 0x85 for the key that turns the
 /// keyboard's echo off, and forgets that when an option of ours changes.
-const OPENING: [u8; 3] = [DO, WILL, WONT];
+const REQUESTS: [u8; 3] = [DO, WILL, WONT];
 
 /// The parser of one client's bytes: call [`next`](Self::next) until it has no more events.
 #[derive(Debug, Default)]
 pub(crate) struct Telnet {
     state: State,
     binary: Binary,
-    /// How many replies of [`OPENING`] were given.
-    opened: u8,
+    /// How many of [`REQUESTS`] were sent.
+    requested: u8,
     /// Its DO BINARY is still to come, as the answer to our WILL.
     offered: bool,
     /// A CR ended the last line: an LF or NUL that follows belongs to it.
@@ -120,10 +120,10 @@ impl Telnet {
         self.line.drain(..usize::from(self.taken));
         self.taken = 0;
         loop {
-            if self.is_telnet() && usize::from(self.opened) < OPENING.len() {
+            if self.is_telnet() && usize::from(self.requested) < REQUESTS.len() {
+                let verb = REQUESTS[usize::from(self.requested)];
+                self.requested += 1;
                 self.offered = true;
-                self.opened += 1;
-                let verb = OPENING[usize::from(self.opened) - 1];
                 return Some(Event::Reply([IAC, verb, BINARY]));
             }
             let Some((&byte, rest)) = input.split_first() else { break };
