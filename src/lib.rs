@@ -27,11 +27,13 @@
 //!   writer:  room's backlog ► member.fill (≤ 16 KiB) ► one write ◄┘
 //! ```
 //!
-//! Arrows point one way, so a full buffer can never wait for its own producer.
+//! This is the chat. Data flows one way: a reader never waits for another client's socket, so one
+//! full socket holds up nobody else. Only who talks fast waits, for its rate limit and its turn.
 //!
-//! All of this runs on the thread that calls [`block_on`], and there is no other. A host with an
-//! event loop of its own drives it with a `HostLoop`; one that runs under `smol::block_on` turns
-//! the cargo feature `one-thread` off.
+//! All of this runs on the thread that calls [`block_on`]. With the feature `one-thread` (the
+//! default) on Linux there is no other thread; otherwise smol's reactor has a helper thread,
+//! `async-io`. A host with an event loop of its own drives it with a `HostLoop`; one that runs
+//! under `smol::block_on` turns the cargo feature `one-thread` off.
 
 mod chat;
 mod client;

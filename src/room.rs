@@ -44,7 +44,7 @@ pub(crate) const PENDING_BYTES: usize = 4096;
 /// Lines of the history that a newcomer can read, at most.
 pub(crate) const HISTORY_LINES: usize = 1000;
 
-/// A room; clones are the same room.
+/// A handle to a room; its clones refer to the same room.
 ///
 /// ```
 /// let room = smol_servers::Room::default();
@@ -83,9 +83,9 @@ pub(crate) enum Fill {
 }
 
 impl Room {
-    /// A room whose backlog keeps at most `bytes`, of which each line takes 24 beside its own, but
-    /// always the newest line; with 0 that one only. It takes up to twice as much memory as that,
-    /// as it fills.
+    /// A room whose backlog keeps at most `bytes` bytes of lines, each line counted with 24 bytes
+    /// of overhead. The newest line is always kept; with 0 it is the only one. The backlog may take
+    /// up to twice that much memory.
     pub fn new(bytes: usize) -> Room {
         Room(Rc::new(RefCell::new(State {
             backlog: Backlog::new(bytes),
@@ -97,8 +97,8 @@ impl Room {
         })))
     }
 
-    /// Appends a line for every member to take: one line, whatever it is given. What must not
-    /// reach a terminal is taken out, it gets CR LF, and is cut at 4 KiB. Never waits.
+    /// Appends one line for every member, whatever it is given: what must not reach a terminal is
+    /// removed, the line is cut at 4 KiB, and CR LF is added. Never waits.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
         self.append(&clean_into_one(line.as_ref()), None);
     }
@@ -187,8 +187,8 @@ pub struct Line {
 }
 
 impl Member {
-    /// Appends a line that all others take and this one does not; as [`Room::publish`]
-    /// otherwise. A member that has left publishes nothing.
+    /// Appends a line for all members but this one; otherwise as [`Room::publish`]. A member that
+    /// has left publishes nothing.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
         self.publish_clean(&clean_into_one(line.as_ref()));
     }
@@ -201,8 +201,9 @@ impl Member {
         }
     }
 
-    /// Puts bytes before this member alone, ahead of the lines it has not taken, as they are;
-    /// false, and nothing done, when more than 4 KiB would wait.
+    /// Sends bytes to this member alone, ahead of the lines it has not yet taken. They are sent as
+    /// they are, control characters included, so clean what others wrote. Returns false and does
+    /// nothing if more than 4 KiB would then be waiting.
     pub fn tell(&self, bytes: impl AsRef<[u8]>) -> bool {
         let bytes = bytes.as_ref();
         let mut state = self.state();

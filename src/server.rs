@@ -1,6 +1,8 @@
-//! The accept loop that all three servers share: admit or refuse, spawn, survive, drain.
+//! The accept loop that all three servers share: it admits or refuses clients, starts a task for
+//! each, survives errors, and drains the clients at shutdown.
 //!
-//! Knows connections, not what a server says on them. Nothing here waits for a peer.
+//! It knows connections, but not what is said on them. Accepting never waits for a peer; only the
+//! drain does, for a bounded time.
 
 mod buffer;
 pub(crate) mod connection;
@@ -42,27 +44,27 @@ use stats::CloseReason;
 
 use crate::driver::{Async, Timer, ensure_driven};
 
-/// Accepts clients and runs `handler` for each as a task on `executor`, until `stop` is ready: any
-/// future, such as the `recv` of a channel that is closed to end all servers.
+/// Accepts clients and runs `handler` for each as a task on `executor`, until `stop` is ready. That
+/// can be any future, such as `recv` on a channel whose closing ends several servers.
 ///
 /// Nothing happens, not even the end, unless the executor runs: `run(&executor, serve(…))`. Several
 /// servers share one with `futures_lite::future::try_zip` (see `examples/several.rs`).
 ///
 /// The process's descriptor limit is raised as far as the listener's [`Limits`](crate::Limits) need
-/// and the system allows, and no more clients come in than fit below it beside what the host has
-/// open now. The others, also when the host opens more later, are refused with one line that says
-/// why.
+/// and the system allows, and only as many clients are admitted as fit below it beside the files
+/// that the process has open at that moment. Others are refused with one line that says why, also
+/// if the process opens more files later and descriptors run out.
 ///
 /// Shutdown, in this order: stop accepting and close the listening sockets; let every
 /// connection's read return [`CloseReason::GoingDown`], upon which handlers may say goodbye, as
-/// [`Chat`](crate::Chat) and [`Clock`](crate::Clock) do; let them finish within 1.8 seconds, whatever
-/// the clients do; drop what is left; return. Dropping the future of `serve` closes everything at
-/// once.
+/// [`Chat`](crate::Chat) and [`Clock`](crate::Clock) do; give them up to 1.8 seconds to finish,
+/// less where there are many to drop; drop those that are left; return, within 2 seconds. Dropping
+/// the future of `serve` closes everything at once.
 ///
 /// # Errors
-/// When the sockets cannot be registered with the driver, or nobody drives it: see
-/// [`block_on`](crate::block_on). Later errors (descriptors, memory, aborted connections) are
-/// survived and logged, by the crate `log`.
+/// When the sockets cannot be registered with the driver, or the thread runs neither
+/// [`block_on`](crate::block_on) nor a `HostLoop`. Later errors (descriptors, memory, aborted
+/// connections) are survived and logged, by the crate `log`.
 pub async fn serve<T>(
     executor: &Rc<LocalExecutor<'static>>,
     listener: Listener,
@@ -111,7 +113,8 @@ fn max_clients(sockets: &[TcpListener], wanted: usize) -> usize {
 struct Server<H> {
     shared: Rc<Shared>,
     handler: H,
-    /// Those of [`Limits::max_clients`](crate::Limits) that the descriptor limit has room for.
+    /// [`Limits::max_clients`](crate::Limits), or fewer if the descriptor limit has no room for
+    /// them.
     max_clients: usize,
     /// One permit a client.
     places: Arc<Semaphore>,
@@ -129,8 +132,8 @@ struct Client {
     task: Task<()>,
 }
 
-/// Ends every client's task when dropped: those hold the server, so that it would outlive a
-/// [`serve`] that its host drops.
+/// Ends every client's task when dropped. The tasks hold the server, which would otherwise outlive
+/// a [`serve`] that its host drops.
 struct Clients<H>(Rc<Server<H>>);
 
 impl<H> Clients<H> {
@@ -196,8 +199,8 @@ impl<H> Server<H> {
 }
 
 impl<H: Handler> Server<H> {
-    /// Takes the client at the head of the queue: in, or to be refused at once where there is no
-    /// descriptor for it to stay.
+    /// Accepts the client at the head of the queue. If there is no descriptor left for it, it is
+    /// only told so and closed.
     fn take(self: &Rc<Self>, listener: &TcpListener, spare: &mut Spare) -> io::Result<()> {
         match accept(listener) {
             Ok((stream, peer)) => self.welcome(stream, peer),
@@ -236,8 +239,8 @@ impl<H: Handler> Server<H> {
     }
 }
 
-/// A client's time at the server. Dropped, however that comes (the handler is done, it panics, or
-/// the server drops it at the end of the grace period), it gives the place back and is recorded.
+/// A client's time at the server. When it is dropped, for whatever reason (the handler is done or
+/// panics, or a shutdown's time is over), it gives its place back and is logged.
 struct Visit<H> {
     server: Rc<Server<H>>,
     key: usize,
@@ -290,8 +293,9 @@ impl<H> Drop for Visit<H> {
     }
 }
 
-/// Ends those who are dead while data is under way, which TCP_USER_TIMEOUT does where the kernel
-/// does not say what it knows.
+/// Ends clients that died while data was on its way to them, as sock_diag reports them. If the
+/// kernel does not answer sock_diag, TCP_USER_TIMEOUT is set instead, which may also cut slow
+/// readers.
 #[cfg(target_os = "linux")]
 fn watch<H: 'static>(server: &Rc<Server<H>>, listener: &TcpListener) -> Option<Task<()>> {
     let (server, shared) = (server.clone(), server.shared.clone());

@@ -1,8 +1,9 @@
 //! How much may be said at once, so that publishing never outruns reading.
 //!
 //! Whoever writes fast could push lines out of the backlog before the writers of the others had a
-//! chance to take them. So the chat counts what was published, takes off a writer's turn each time
-//! the writers have had one, and holds back those who want to publish while too much is left.
+//! chance to take them. So the chat counts the bytes published, subtracts what a writer takes in
+//! one turn each time all writers have had a turn, and holds back whoever wants to publish while
+//! too much is left.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -15,19 +16,20 @@ use crate::server::limits::BUFFER_BYTES;
 /// Bytes that a writer takes in a turn, at least: a buffer, less a line that did not fit any more.
 const TURN_BYTES: usize = BUFFER_BYTES - LINE_BYTES;
 
-/// Bytes left at which guests that say much are held back. The line with which they come to it is
-/// still published, and then at most one turn is left.
+/// Bytes left at which guests that say much are held back. The line that reaches this mark is still
+/// published, so no more than one turn is then left.
 const MUCH_BYTES: usize = TURN_BYTES - LINE_BYTES;
 
 /// Bytes left at which everybody is held back; an eighth of the default backlog.
 const MOST_BYTES: usize = 128 * 1024;
 
-/// How much a writer that never has to wait for its client has still to take.
+/// The right to speak: counts the bytes that a writer whose client never makes it wait has still to
+/// take.
 #[derive(Debug, Default)]
 pub(super) struct Floor {
     left: Cell<usize>,
-    /// A guest that counts the turn holds a clone: if it goes before the turn is over, another one
-    /// counts.
+    /// The guest that will subtract the turn holds a clone; if it leaves before the turn is over,
+    /// another one takes this on.
     turn: Rc<()>,
 }
 
@@ -48,8 +50,8 @@ impl Floor {
     /// The executor runs its tasks one after the other, and one that yields is put behind all that
     /// are ready. So when the first guest held back runs again, every writer has had a turn: this
     /// guest takes [`TURN_BYTES`] off, and those held back after it run behind it and look again.
-    /// Nor does any guest keep the floor: it gives up its own turn before it has published half of
-    /// what a writer takes, so all have the floor in turn.
+    /// No guest can keep the floor either: it yields before it has published half of what a writer
+    /// takes in a turn, so all guests get it in turn.
     pub(super) async fn wait(&self, says_much: bool) {
         while self.is_closed(says_much) {
             let counts = (Rc::strong_count(&self.turn) == 1).then(|| self.turn.clone());

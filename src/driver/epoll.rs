@@ -46,7 +46,9 @@ thread_local! {
     static DRIVER: OnceCell<Rc<Driver>> = const { OnceCell::new() };
 }
 
-/// Runs a future, and the sockets and timers beneath it, on the calling thread alone.
+/// Runs a future to its end on the calling thread, and drives the sockets and timers of that thread
+/// meanwhile. Servers and timers work only under this or a [`HostLoop`], not under
+/// `smol::block_on`: for that, turn the feature `one-thread` off.
 ///
 /// # Panics
 /// When the system has no descriptors left for the driver (it takes two).
@@ -63,8 +65,8 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Makes the calling thread's driver, which the functions that cannot fail rely on. One thread
-/// needs no preparation for the descriptors to come.
+/// Creates the calling thread's driver, so that an error shows here and not in later functions that
+/// cannot return one. This driver has nothing to prepare for the descriptors.
 pub(crate) fn start(_descriptors: u64) -> io::Result<()> {
     Driver::current().map(drop)
 }

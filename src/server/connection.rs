@@ -23,8 +23,8 @@ use super::shared::Shared;
 use super::stats::{CloseReason, Stats};
 use crate::driver::{Async, Timer};
 
-/// Parts that the grace period is waited for in. Of a time in which the whole process was stopped
-/// one part counts, not all of it.
+/// The grace period is waited for in this many parts. If the whole process is stopped for a while,
+/// that uses up at most one part, not the whole period.
 const GRACE_PARTS: u32 = 8;
 
 /// A connected client; clones are the same connection. An idle one holds no buffer.
@@ -59,7 +59,7 @@ struct Inner {
     closing: Cell<Option<CloseReason>>,
     /// The task that reads or awaits the end; woken by `request_close`.
     reader: Cell<Option<Waker>>,
-    /// What is still to be written when the handler is done.
+    /// The task from `spawn_writer`; it may finish after the handler is done.
     writer: Cell<Option<Task<Result<(), CloseReason>>>>,
     /// Set once the client's FIN was read.
     input_over: Cell<bool>,
@@ -67,7 +67,7 @@ struct Inner {
     greedy: Cell<bool>,
     /// Set while the kernel is known to take no more.
     full: Cell<bool>,
-    /// When it last took a byte, while output waits.
+    /// While output waits: since when the kernel has taken no byte.
     blocked: Cell<Option<Instant>>,
 }
 
@@ -129,8 +129,8 @@ impl Connection {
         Ok(n)
     }
 
-    /// Waits until it is worth to [`try_write`](Self::try_write) again, which is at the end of the
-    /// stall limit at the latest. One task at a time may write.
+    /// Waits until another [`try_write`](Self::try_write) is worthwhile, at most until the stall
+    /// limit is reached. One task at a time may write.
     ///
     /// # Errors
     /// [`CloseReason::Lost`]; it ends the connection for its reader too.
@@ -156,15 +156,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Has `future` run as a task of its own beside the handler, to write what comes for this
-    /// client while the handler reads; [`pump`](crate::pump) is one. When the handler is done, the
-    /// server lets it finish, within [`grace`](crate::Limits::grace). A second one ends the first.
+    /// Runs `future` as a task beside the handler, to write this client's output while the handler
+    /// reads, such as [`pump`](crate::pump). When the handler is done, the server lets it finish,
+    /// within [`grace`](crate::Limits::grace). A second call ends the first task.
     pub fn spawn_writer(&self, future: impl Future<Output = Result<(), CloseReason>> + 'static) {
         self.0.writer.set(self.0.shared.spawn(future));
     }
 
-    /// Closes the connection: reading says so at once, and what is still to be written may be
-    /// until the handler is done. Returns the reason that stands, the first one given.
+    /// Asks for the connection to end: reads return the reason at once, while output may still be
+    /// written until the handler is done. The first reason given stands, and is returned.
     pub fn request_close(&self, reason: CloseReason) -> CloseReason {
         if let Some(earlier) = self.0.closing.get() {
             return earlier;
@@ -287,10 +287,10 @@ impl Connection {
         sockopt::socket_cookie(&self.0.socket).ok()
     }
 
-    /// Ends what a handler has done, and returns the reason. Where the client is still there to
-    /// read, what its writer has left goes out first, then FIN, and the client's FIN is awaited;
-    /// all of it within [`grace`](crate::Limits::grace). What is on its way then the client takes
-    /// as slowly as any other.
+    /// Ends the connection after its handler, and returns the reason. If the client is still there,
+    /// the rest of its writer's output is sent, then FIN, and the client's FIN is awaited, all
+    /// within [`grace`](crate::Limits::grace). What the kernel still holds after that, the client
+    /// may take as slowly as any other.
     pub(super) async fn close(&self, handled: Result<(), CloseReason>) -> CloseReason {
         let reason = handled.err().unwrap_or(CloseReason::Left);
         if !reason.is_abrupt() {
@@ -353,8 +353,9 @@ impl Connection {
         }
     }
 
-    /// Waits until the client's machine has acknowledged all, which it may do as slowly as any:
-    /// once closed, nobody would find it stuck, and what it does not take would have no place.
+    /// Waits until the client's machine has acknowledged everything, however slowly. The socket
+    /// stays open for that: once it was closed, nobody would notice a stuck client, and what the
+    /// kernel still held for it would count as nobody's.
     async fn until_taken(&self) {
         let mut pause = Duration::from_millis(5);
         // A connection that is closed on both sides has no peer.
