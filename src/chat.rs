@@ -188,7 +188,7 @@ impl Chat {
         }
     }
 
-    /// The name of a client that chooses none; never given twice.
+    /// A name for a client that chooses none; never given twice.
     fn guest_name(&self) -> String {
         self.0.arrivals.set(self.0.arrivals.get() + 1);
         format!("guest{}", self.0.arrivals.get())
@@ -221,8 +221,9 @@ async fn enter(
     connection: Connection,
     input: &mut Reader,
 ) -> Result<Guest, CloseReason> {
-    let Newcomer { name, said } = question::newcomer(&chat, &connection, input).await?;
-    let guest = Guest::enter(chat, connection.clone(), name);
+    let given = chat.guest_name();
+    let Newcomer { name, said } = question::newcomer(&chat, &connection, input, &given).await?;
+    let guest = Guest::enter(chat, connection.clone(), name.unwrap_or(given));
     connection.spawn_writer(guest.writer());
     said.iter().for_each(|line| guest.say(line));
     Ok(guest)

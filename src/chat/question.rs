@@ -20,15 +20,16 @@ const NAME_TIMEOUT: Duration = Duration::from_secs(60);
 const PROGRAM: Duration = Duration::from_millis(200);
 
 /// How a newcomer comes in.
+#[derive(Default)]
 pub(super) struct Newcomer {
-    /// The name it chose, or was given.
-    pub(super) name: String,
+    /// The name it chose, if it did.
+    pub(super) name: Option<String>,
     /// Lines that it sent instead of an answer, to be said in the chat. No program knows the
     /// question: `echo hi | nc -N` says hi.
     pub(super) said: Vec<Vec<u8>>,
 }
 
-/// Asks the newcomer for a name, where the chat asks.
+/// Asks the newcomer for a name, where the chat asks; without an answer it keeps the `given` one.
 ///
 /// # Errors
 /// Why the connection is over, when it ends before there is an answer; the client has been told.
@@ -36,16 +37,16 @@ pub(super) async fn newcomer(
     chat: &Chat,
     connection: &Connection,
     input: &mut Reader,
+    given: &str,
 ) -> Result<Newcomer, CloseReason> {
-    let given = chat.guest_name();
     if !chat.0.config.ask_names {
-        return Ok(Newcomer { name: given, said: Vec::new() });
+        return Ok(Newcomer::default());
     }
     let late = async {
         Timer::after(NAME_TIMEOUT).await;
-        Ok(Newcomer { name: given.clone(), said: Vec::new() })
+        Ok(Newcomer::default())
     };
-    or(ask(chat, connection, input, &given), late).await.inspect_err(|reason| {
+    or(ask(chat, connection, input, given), late).await.inspect_err(|reason| {
         let _best_effort = connection.try_write(farewell(*reason).unwrap_or_default().as_bytes());
     })
 }
@@ -57,7 +58,6 @@ async fn ask(
     input: &mut Reader,
     given: &str,
 ) -> Result<Newcomer, CloseReason> {
-    let newcomer = |name: &str, said| Newcomer { name: name.to_owned(), said };
     let question = format!("*** what name shall the others read? Enter keeps {given}\r\n");
     connection.write_all(question.as_bytes()).await?;
     while next_line(connection, input, &question).await? {
@@ -66,36 +66,37 @@ async fn ask(
             Timer::after(PROGRAM).await;
             Ok(None)
         });
-        match more.await? {
-            Some(true) => return Ok(newcomer(given, vec![line, input.line().to_vec()])),
-            Some(false) => return Ok(newcomer(given, vec![line])),
-            None if !input.unfinished().is_empty() => return Ok(newcomer(given, vec![line])),
-            None => {}
+        let more = more.await?;
+        // No person sends more than a line at once.
+        if more.is_some() || !input.unfinished().is_empty() {
+            let mut said = vec![line];
+            if more == Some(true) {
+                said.push(input.line().to_vec());
+            }
+            return Ok(Newcomer { name: None, said });
         }
         if text::has_broken_character(&line) {
             connection.write_all(BROKEN_HINT).await?;
             continue;
         }
-        let name = String::from_utf8_lossy(&line);
-        let name = name.trim();
+        let name = String::from_utf8_lossy(&line).trim().to_owned();
         if name.is_empty() {
-            return Ok(newcomer(given, Vec::new()));
+            return Ok(Newcomer::default());
         }
         let checked = {
             let here = chat.0.participants.borrow();
-            names::check(name, chat.0.config.ascii, here.iter().map(|(_, guest)| &*guest.name))
+            names::check(&name, chat.0.config.ascii, here.iter().map(|(_, guest)| &*guest.name))
         };
-        let Err(why) = checked else { return Ok(newcomer(name, Vec::new())) };
+        let Err(why) = checked else {
+            return Ok(Newcomer { name: Some(name), said: Vec::new() });
+        };
         connection.write_all(format!("*** {why}\r\n").as_bytes()).await?;
     }
-    if input.unfinished().is_empty() {
-        return Err(CloseReason::Left);
-    }
-    Ok(newcomer(given, Vec::new()))
+    if input.unfinished().is_empty() { Err(CloseReason::Left) } else { Ok(Newcomer::default()) }
 }
 
-/// Waits for a line, which is then the input's; false at the client's FIN. What telnet asks on the
-/// way is answered, and `here` where it asks whether anybody is there.
+/// Waits for a line, which is then the input's; false at the client's FIN. What telnet asks meanwhile
+/// is answered, and with `here` where it asks whether anybody is there.
 async fn next_line(
     connection: &Connection,
     input: &mut Reader,
