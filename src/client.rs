@@ -10,7 +10,8 @@
 //! client over its limits, the wait for a full socket. Without the box the greeting alone would
 //! cost each idle client 550 bytes, each of the others 70 to 400.
 //!
-//! Bytes that were read are gone before more are awaited, and a `Vec` that is empty holds no memory.
+//! Bytes that were read are gone before more are awaited, and a `Vec` that is empty holds no
+//! memory.
 //!
 //! So an idle client of the chat takes 1.2 KiB of memory outside the kernel;
 //! `tests/it/footprint.rs` fails at 2 KiB.

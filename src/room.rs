@@ -1,9 +1,9 @@
 //! The broadcast room: one bounded backlog of lines, and a cursor into it for each member.
 //!
 //! [`Room::publish`] appends to the backlog and wakes all members that wait; it never waits and
-//! cannot fail. A member takes what is between its cursor and the end of the backlog when it can. So
-//! a member that takes nothing costs nothing: no queue of its own grows, and nobody waits for it. If
-//! the backlog drops lines before the member has come to them, it learns how many it missed.
+//! cannot fail. A member takes what is between its cursor and the end of the backlog when it can.
+//! So a member that takes nothing costs nothing: no queue of its own grows, and nobody waits for
+//! it. If the backlog drops lines before the member has come to them, it learns how many it missed.
 //!
 //! Knows nothing about sockets, clocks, or what the lines say. A line gets its CR LF here.
 

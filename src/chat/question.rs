@@ -95,8 +95,8 @@ async fn ask(
     if input.unfinished().is_empty() { Err(CloseReason::Left) } else { Ok(Newcomer::default()) }
 }
 
-/// Waits for a line, which is then the input's; false at the client's FIN. What telnet asks meanwhile
-/// is answered, and with `here` where it asks whether anybody is there.
+/// Waits for a line, which is then the input's; false at the client's FIN. What telnet asks
+/// meanwhile is answered, and with `here` where it asks whether anybody is there.
 async fn next_line(
     connection: &Connection,
     input: &mut Reader,

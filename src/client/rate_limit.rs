@@ -11,8 +11,8 @@ const BURST_BYTES: u32 = 1024 * 1024;
 /// Bytes a second it may send from then on.
 const BYTES_PER_SECOND: u32 = 64 * 1024;
 
-/// Bytes that a read counts for, at least: however few it brings, it is a system call. A client over
-/// its limit is read seldom, and then everything that has come meanwhile is one read.
+/// Bytes that a read counts for, at least: however few it brings, it is a system call. A client
+/// over its limit is read seldom, and then everything that has come meanwhile is one read.
 const READ_BYTES: u32 = 512;
 
 /// How fast each client of a chat may speak. One that is faster is not read for a while; nothing is

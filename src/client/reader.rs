@@ -18,8 +18,9 @@ use crate::server::stats::CloseReason;
 /// yet: few, but enough that ordinary talk does not need more reads for it.
 pub(super) const INPUT_BYTES: usize = 4 * 1024;
 
-/// The shortest time for which a client over its rate limit is not read. Each such pause is a timer,
-/// and shorter ones would keep the thread busy with a thousand clients that are a little over it.
+/// The shortest time for which a client over its rate limit is not read. Each such pause is a
+/// timer, and shorter ones would keep the thread busy with a thousand clients that are a little
+/// over it.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client [says much](Reader::says_much) whose usage takes longer than this to be earned again:

@@ -10,8 +10,8 @@ use crate::text::{character_start, continues_character};
 /// Bytes of a line without its end, at most; a longer one is split at a character.
 pub(crate) const LINE_BYTES: usize = 1000;
 
-/// Answers to telnet commands that a client gets for nothing; each finished line earns one more, and
-/// so does each byte that was sent as a command. Two polite peers would otherwise talk for ever
+/// Answers to telnet commands that a client gets for nothing; each finished line earns one more,
+/// and so does each byte that was sent as a command. Two polite peers would otherwise talk for ever
 /// (RFC 1143), and a flood of requests would be answered by a flood.
 pub(crate) const REPLIES: u8 = 40;
 

@@ -6,8 +6,8 @@ use crate::room::{Fill, Member};
 use crate::server::connection::Connection;
 use crate::server::stats::CloseReason;
 
-/// Writes what the room has for `member` until it has left and has taken all of it: the writer of
-/// a client, for [`Connection::spawn_writer`]. `notice` is what the client reads about lines that it
+/// Writes what the room has for `member` until it has left and has taken all of it: the writer of a
+/// client, for [`Connection::spawn_writer`]. `notice` is what the client reads about lines that it
 /// was too slow to get: [`missed_notice`], or nothing.
 ///
 /// The handler that reads has the member leave when it is done:

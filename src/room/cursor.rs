@@ -12,8 +12,8 @@
 //!
 //! [`Cursor::fill`] copies from the front of that sequence and moves nothing, since the socket may
 //! take fewer bytes than it is given. [`Cursor::consume`] then walks the same sequence for as many
-//! bytes as were written. The rest of the line in which they end moves to `pending`, so `next` never
-//! stands within a line, and the backlog may drop any line between two writes.
+//! bytes as were written. The rest of the line in which they end moves to `pending`, so `next`
+//! never stands within a line, and the backlog may drop any line between two writes.
 
 use std::task::Waker;
 
@@ -64,6 +64,7 @@ impl Cursor {
         for number in lines.filter(|number| !self.is_own(backlog, *number)) {
             let [front, back] = backlog.line(number);
             let fits = front.len() + back.len() <= free.len();
+            // Nothing but the first bytes of a buffer may be a part of a line.
             if !fits && (free.is_empty() || free.len() < size) {
                 break;
             }
