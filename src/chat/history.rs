@@ -38,12 +38,12 @@ pub(super) async fn tell(
             let is_past = shown != today;
             line = if is_past { heading(day) } else { "*** today:\r\n".to_owned() }.into_bytes();
         }
-        let is_kept = chat.0.room.copy_line(number, &mut line);
-        if is_kept {
+        if chat.0.room.copy_line(number, &mut line) {
             report(&mut missed, &mut part, connection);
             connection.stats().lines_out.add(1);
+        } else {
+            missed += 1;
         }
-        missed += u64::from(!is_kept);
         part.extend(line);
         if part.len() >= PART_BYTES {
             connection.write_all(&part).await?;

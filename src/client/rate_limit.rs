@@ -5,11 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Bytes a client may send at once.
-const BURST_BYTES: u32 = 1024 * 1024;
-
-/// Bytes a second it may send from then on.
-const BYTES_PER_SECOND: u32 = 64 * 1024;
+/// The limit on bytes, beside the one on lines: 64 KiB a second, and a MiB at once.
+const BYTES: RateLimit = RateLimit { rate: 64 * 1024, burst: 1024 * 1024 };
 
 /// Bytes that a read counts for, at least: however few it brings, it is a system call. A client
 /// over its limit is read seldom, and then everything that has come meanwhile is one read.
@@ -48,19 +45,13 @@ pub(crate) struct Usage {
 impl Usage {
     /// Counts one line; returns how long the client is not to be read.
     pub(crate) fn line(&mut self, limit: RateLimit, now: Instant) -> Duration {
-        if limit.is_off() {
-            return Duration::ZERO;
-        }
-        self.lines.spend(1, limit.rate, limit.burst, now)
+        self.lines.spend(1, limit, now)
     }
 
     /// Counts what one read brought, whatever it is; returns how long the client is not to be read.
     pub(crate) fn read(&mut self, limit: RateLimit, bytes: usize, now: Instant) -> Duration {
-        if limit.is_off() {
-            return Duration::ZERO;
-        }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).max(READ_BYTES);
-        self.bytes.spend(bytes, BYTES_PER_SECOND, BURST_BYTES, now)
+        self.bytes.spend(bytes, if limit.is_off() { limit } else { BYTES }, now)
     }
 
     /// Whether any of it is not yet earned again.
@@ -75,18 +66,21 @@ impl Usage {
 }
 
 /// A token bucket, kept as the moment at which it will be full again: a token takes `1 / rate`
-/// seconds to be earned, so spending one moves that moment so much further away. The bucket is
+/// seconds to be earned, so spending one moves that moment further away by as much. The bucket is
 /// overdrawn by what is further away than the burst takes to be earned. `None` is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Bucket(Option<Instant>);
 
 impl Bucket {
     /// Spends tokens; returns how long it takes until the bucket is overdrawn no more.
-    fn spend(&mut self, tokens: u32, rate: u32, burst: u32, now: Instant) -> Duration {
-        let earned_in = |tokens: u32| Duration::from_secs(1) * tokens / rate;
+    fn spend(&mut self, tokens: u32, limit: RateLimit, now: Instant) -> Duration {
+        if limit.is_off() {
+            return Duration::ZERO;
+        }
+        let earned_in = |tokens: u32| Duration::from_secs(1) * tokens / limit.rate;
         let full_at = self.0.map_or(now, |at| at.max(now)) + earned_in(tokens);
         self.0 = Some(full_at);
-        full_at.duration_since(now).saturating_sub(earned_in(burst))
+        full_at.duration_since(now).saturating_sub(earned_in(limit.burst))
     }
 }
 
@@ -133,7 +127,7 @@ mod tests {
     #[test]
     fn many_small_reads_are_limited_like_bytes() {
         let (limit, now, mut usage) = (RateLimit::default(), Instant::now(), Usage::default());
-        for _ in 0..BURST_BYTES / READ_BYTES {
+        for _ in 0..BYTES.burst / READ_BYTES {
             assert_eq!(usage.read(limit, 1, now), Duration::ZERO);
         }
         assert_eq!(usage.read(limit, 1, now), Duration::from_secs(1) / 128);
