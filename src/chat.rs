@@ -7,6 +7,7 @@ mod guest;
 mod history;
 mod names;
 mod participant;
+mod pause;
 mod presence;
 mod question;
 mod returning;
@@ -15,6 +16,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -63,6 +65,10 @@ pub struct ChatConfig {
     pub ask_names: bool,
     /// How fast one client may speak.
     pub rate_limit: RateLimit,
+    /// The longest time for which a line may wait, so that all that are said meanwhile go to each
+    /// guest in one write: 10 ms by default, but at most 0.1 ms for each guest, and none for a line
+    /// that comes when it is quiet. 0 is off. In a large and busy room it saves most of the CPU.
+    pub pause: Duration,
 }
 
 impl Default for ChatConfig {
@@ -75,6 +81,7 @@ impl Default for ChatConfig {
             ascii: false,
             ask_names: false,
             rate_limit: RateLimit::default(),
+            pause: Duration::from_millis(10),
         }
     }
 }
@@ -223,6 +230,13 @@ async fn enter(
 ) -> Result<Guest, CloseReason> {
     let given = chat.guest_name();
     let Newcomer { name, said } = question::newcomer(&chat, &connection, input, &given).await?;
+    let longest = chat.0.config.pause;
+    if !longest.is_zero() {
+        // At the first guest; later the room has one.
+        if let Some(ringer) = chat.0.room.ringer() {
+            connection.spawn_detached(pause::keep(ringer, longest));
+        }
+    }
     let guest = Guest::enter(chat, connection.clone(), name.unwrap_or(given));
     connection.spawn_writer(guest.writer());
     said.iter().for_each(|line| guest.say(line));

@@ -1,7 +1,7 @@
 //! The broadcast room: one bounded backlog of lines, and a cursor into it for each member.
 //!
-//! [`Room::publish`] appends to the backlog and wakes all members that wait; it never waits and
-//! cannot fail. A member takes what is between its cursor and the end of the backlog when it can.
+//! [`Room::publish`] appends to the backlog and wakes the members that wait, or leaves that to the
+//! end of a pause in a busy room; it never waits and cannot fail. A member takes what is between its cursor and the end of the backlog when it can.
 //! So a member that takes nothing costs nothing: no queue of its own grows, and nobody waits for
 //! it. If the backlog drops lines before the member has come to them, it learns how many it missed.
 //!
@@ -18,8 +18,7 @@ mod tests;
 use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -29,6 +28,7 @@ use crate::text::{character_start, clean_into_one};
 use backlog::{Author, Backlog};
 use cursor::Cursor;
 use ring::Ring;
+pub(crate) use ring::Ringer;
 
 /// Bytes that a room keeps for slow members, by default: about 15,000 lines of ordinary talk.
 pub(crate) const BACKLOG_BYTES: usize = 1024 * 1024;
@@ -60,6 +60,8 @@ struct State {
     backlog: Backlog,
     cursors: Slab<Cursor>,
     ring: Ring,
+    /// Set when a member has begun to wait, until all that wait are woken.
+    waits: bool,
     /// The numbers of the last lines that members published, at most [`HISTORY_LINES`]. Each
     /// newcomer asks for them: to look for them among all that was announced would take too long.
     said: VecDeque<u64>,
@@ -91,6 +93,7 @@ impl Room {
             backlog: Backlog::new(bytes),
             cursors: Slab::new(),
             ring: Ring::new(),
+            waits: false,
             said: VecDeque::with_capacity(HISTORY_LINES),
             present: 0,
             joins: 0,
@@ -148,10 +151,14 @@ impl Room {
         self.0.borrow().backlog.numbers().end
     }
 
-    /// Wakes only once nothing is borrowed: a waker may run code that comes back to the room.
+    /// What lets the room pause between two lines, where it has none yet.
+    pub(crate) fn ringer(&self) -> Option<Ringer> {
+        Ringer::new(Rc::downgrade(&self.0))
+    }
+
     fn append(&self, line: &str, author: Option<Author>) {
-        let ring = self.0.borrow_mut().append(line.as_bytes(), author);
-        ring.into_iter().for_each(Ring::close);
+        let waiting = self.0.borrow_mut().append(line.as_bytes(), author);
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -226,7 +233,7 @@ impl Member {
     }
 
     /// Waits for the next line; `None` after [`leave`](Self::leave), when all is taken. For a host
-    /// that listens.
+    /// that listens. One task at a time may wait for the lines of a member.
     pub async fn line(&self) -> Option<Line> {
         let (mut line, mut buffer) = (Line { bytes: Vec::new(), missed: 0 }, vec![0; LINE_BYTES]);
         loop {
@@ -268,28 +275,26 @@ impl Member {
         state.backlog.bytes_from(state.cursors[self.0.key].next)
     }
 
-    /// Waits until there may be something to take, or the end: for the ring, or to be woken alone.
-    pub(crate) async fn ready(&self) {
-        let ring = self.state().ring.receiver();
-        let mut rung = pin!(ring.recv());
-        poll_fn(move |cx| match self.poll_ready(cx) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => rung.as_mut().poll(cx).map(drop),
-        })
-        .await;
+    /// Whether there may be something to take, or the end.
+    pub(crate) fn is_ready(&self) -> bool {
+        let state = self.state();
+        state.cursors[self.0.key].is_ready(state.ring.rung)
     }
 
-    /// Ready when something may be there; otherwise the task is woken once something is due to
-    /// this member alone.
+    /// Waits until it [is](Self::is_ready). One task at a time may wait for a member.
+    pub(crate) async fn ready(&self) {
+        poll_fn(|cx| self.poll_ready(cx)).await;
+    }
+
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
-        let State { backlog, cursors, .. } = &mut *state;
+        let State { cursors, ring, waits, .. } = &mut *state;
         let cursor = &mut cursors[self.0.key];
-        if cursor.is_ready(backlog) {
+        if cursor.is_ready(ring.rung) {
             return Poll::Ready(());
         }
-        let is_known = cursor.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        let former = if is_known { None } else { cursor.waker.replace(cx.waker().clone()) };
+        *waits = true;
+        let former = cursor.waker.replace(cx.waker().clone());
         drop(state);
         // Not while the room is borrowed: it may be the last that holds a task with a member.
         drop(former);
@@ -317,9 +322,9 @@ impl Drop for Joined {
 }
 
 impl State {
-    /// Returns the ring to close.
+    /// Returns the wakers to wake, once nothing is borrowed.
     #[must_use]
-    fn append(&mut self, line: &[u8], author: Option<Author>) -> Option<Ring> {
+    fn append(&mut self, line: &[u8], author: Option<Author>) -> Vec<Waker> {
         let line = &line[..character_start(line, LINE_BYTES - 2)];
         if author.is_some() {
             if self.said.len() == HISTORY_LINES {
@@ -336,7 +341,7 @@ impl State {
                 _ => {}
             }
         });
-        self.ring.ring()
+        if self.ring.is_due(line.len()) { self.ring() } else { Vec::new() }
     }
 
     /// Returns the waker to wake.

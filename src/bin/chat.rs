@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use smol_servers::program::{self, Args, Program};
 use smol_servers::{Chat, ChatConfig};
@@ -32,6 +33,8 @@ Options:
   --rate LINES       lines a second from one client, the rest waits, 0 to 1000000;
                      0 is no limit (100)
   --burst LINES      lines at once before that, 0 to 1000000; 0 is no limit (1000)
+  --pause MS         milliseconds that a line may wait while the chat is busy, so that several
+                     go to each guest at once, 0 to 1000; at most 0.1 for each guest; 0 is off (10)
 ",
 };
 
@@ -48,7 +51,7 @@ struct Options {
 
 impl Options {
     fn read(&mut self, args: &mut Args) -> Result<bool, String> {
-        let ChatConfig { history, ascii, ask_names, rate_limit, .. } = &mut self.config;
+        let ChatConfig { history, ascii, ask_names, rate_limit, pause, .. } = &mut self.config;
         match args.option() {
             "history" => *history = args.number(0..=1000)?,
             "motd" => self.motd = Some(args.path()?),
@@ -56,6 +59,7 @@ impl Options {
             "ascii" => *ascii = true,
             "ask-names" => *ask_names = true,
             "rate" => rate_limit.rate = args.number(0..=1_000_000)?,
+            "pause" => *pause = Duration::from_millis(args.number(0..=1000)?),
             "burst" => rate_limit.burst = args.number(0..=1_000_000)?,
             _ => return Ok(false),
         }

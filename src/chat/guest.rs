@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::events::Event as ChatEvent;
 use super::presence::{Change, SUMMARY, Telling};
 use super::{BROKEN_HINT, Chat, Participant, farewell, history, names};
+use crate::client::GOODBYE;
 use crate::client::rate_limit::Usage;
 use crate::client::reader::Reader;
 use crate::client::telnet::{Event, TIMING_MARK_REPLY};
@@ -81,7 +82,12 @@ impl Guest {
         });
         async move {
             let (connection, member) = greeting.await?;
-            pump(connection, member, missed_notice).await
+            pump(connection.clone(), member, missed_notice).await?;
+            if connection.close_reason() == Some(CloseReason::GoingDown) {
+                // Told, it would overtake the lines that wait for the end of a pause.
+                Box::pin(connection.write_all(GOODBYE.as_bytes())).await?;
+            }
+            Ok(())
         }
     }
 
@@ -141,7 +147,8 @@ impl Guest {
     pub(super) fn leave(mut self, reason: CloseReason, usage: Usage) {
         let Chat(chat) = &self.chat;
         chat.returning.borrow_mut().note(self.me.connection.peer().ip(), usage, Instant::now());
-        if let Some(farewell) = farewell(reason) {
+        let farewell = farewell(reason).filter(|_| reason != CloseReason::GoingDown);
+        if let Some(farewell) = farewell {
             self.answer(farewell.as_bytes());
         } else if let Some(why) = chat.removals.borrow().get(&self.place) {
             self.answer(format!("*** you were removed: {why}\r\n").as_bytes());

@@ -44,7 +44,7 @@ pub async fn pump(
             Fill::End => return Ok(()),
             Fill::Bytes(_) if connection.is_full() => connection.writable().await?,
             // There is more to write, and others have their turn first.
-            Fill::Bytes(_) if member.unread() > 0 => yield_now().await,
+            Fill::Bytes(_) if member.is_ready() => yield_now().await,
             Fill::Bytes(_) | Fill::Missed(_) | Fill::Nothing => member.ready().await,
         }
     }

@@ -42,10 +42,10 @@ impl Cursor {
         Cursor { author, next, ..Cursor::default() }
     }
 
-    /// Whether there may be something to take, or the end.
-    pub(super) fn is_ready(&self, backlog: &Backlog) -> bool {
+    /// Whether there may be something to take of the lines before number `rung`, or the end.
+    pub(super) fn is_ready(&self, rung: u64) -> bool {
         let has_left = self.left_at.is_some();
-        has_left || self.missed > 0 || !self.pending.is_empty() || self.next < self.end(backlog)
+        has_left || self.missed > 0 || !self.pending.is_empty() || self.next < rung
     }
 
     /// Copies what is pending and as many whole lines behind it as fit into `buffer`. Where nothing

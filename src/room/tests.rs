@@ -175,3 +175,64 @@ fn what_is_unread_is_what_the_backlog_holds_for_a_member() {
     read_all(&member);
     assert_eq!(member.unread(), 0);
 }
+
+#[test]
+fn in_a_pause_lines_wait_for_its_end_and_go_together() {
+    let room = Room::new(BACKLOG_BYTES);
+    let ringer = room.ringer().expect("the first");
+    assert!(room.ringer().is_none(), "one is enough");
+    let member = room.join();
+    room.publish("the first is never late");
+    assert!(member.is_ready());
+    assert_eq!(block_on(poll_once(ringer.pauses())), Some(Some(1)));
+    assert_eq!(read_all(&member), "the first is never late\r\n");
+    room.publish("two that");
+    room.publish("come soon after");
+    assert!(!member.is_ready());
+    assert_eq!(block_on(poll_once(member.ready())), None);
+    assert_eq!(ringer.ring(), Some(1));
+    assert!(member.is_ready());
+    assert_eq!(read_all(&member), "two that\r\ncome soon after\r\n");
+    assert_eq!(ringer.ring(), None, "it was quiet");
+    room.publish("on time again");
+    assert!(member.is_ready());
+}
+
+#[test]
+fn in_a_pause_neither_answers_nor_a_leave_nor_what_fills_a_write_has_to_wait() {
+    let room = Room::new(BACKLOG_BYTES);
+    let _ringer = room.ringer().expect("the first");
+    let (ann, bob) = (room.join(), room.join());
+    room.publish("begins a pause");
+    read_all(&ann);
+    room.publish("later");
+    assert!(!ann.is_ready());
+    assert!(ann.tell("an answer\r\n") && ann.is_ready());
+    assert_eq!(read_all(&ann), "an answer\r\nlater\r\n");
+    room.publish("the last");
+    assert!(!ann.is_ready());
+    ann.leave();
+    assert!(ann.is_ready());
+    read_all(&bob);
+    (0..2).for_each(|_| room.publish("x".repeat(LINE_BYTES)));
+    assert!(bob.is_ready());
+}
+
+#[test]
+fn a_room_whose_ringer_is_gone_rings_for_each_line() {
+    let room = Room::new(BACKLOG_BYTES);
+    let ringer = room.ringer().expect("the first");
+    let member = room.join();
+    room.publish("begins a pause");
+    read_all(&member);
+    room.publish("is not left behind");
+    drop(ringer);
+    assert!(member.is_ready());
+    read_all(&member);
+    for _ in 0..3 {
+        room.publish("at once");
+        assert!(member.is_ready());
+        read_all(&member);
+    }
+    assert!(room.ringer().is_some());
+}

@@ -517,7 +517,8 @@ fn what_a_host_says_between_two_turns_makes_the_descriptor_readable() {
 
     let (listener, address) = listen();
     let (trigger, stop) = trigger();
-    let chat = Chat::default();
+    // In a pause the descriptor would become readable at its end only.
+    let chat = Chat::new(ChatConfig { pause: Duration::ZERO, ..ChatConfig::default() });
     let room = chat.room().clone();
     let session = std::thread::spawn(move || {
         let mut client = Client::connect(address);
