@@ -63,7 +63,7 @@ fn an_idle_client_of_the_chat_costs_less_than_two_kibibytes() {
 }
 
 #[test]
-fn one_over_its_pace_holds_four_kibibytes_of_its_input_at_most() {
+fn one_over_its_rate_holds_four_kibibytes_of_its_input_at_most() {
     const CLIENTS: u64 = 500;
     let server = Server::start("chat", &["--rate", "1", "--burst", "1"]);
     let mut hasty: Vec<_> = (0..CLIENTS).map(|_| server.guest(&mut [])).collect();

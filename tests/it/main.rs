@@ -14,7 +14,7 @@ mod harness;
 mod limits;
 mod motd;
 mod newcomer;
-mod pace;
+mod rate_limit;
 mod readme;
 mod scripts;
 mod shutdown;

@@ -228,15 +228,15 @@ fn one_who_is_asked_and_leaves_was_never_here() {
 }
 
 #[test]
-fn a_stranger_is_told_what_this_is_and_closed() {
+fn another_protocol_is_told_what_this_is_and_closed() {
     let server = Server::start("chat", &[]);
     let mut ann = server.guest(&mut []);
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
-    for sniffer in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"SSH-2.0-OpenSSH_9.2\r\n", hello] {
-        let mut stranger = server.guest(&mut [&mut ann]);
-        stranger.send(sniffer);
-        stranger.expect("*** this is a telnet chat: come with telnet, PuTTY or nc");
-        stranger.expect_eof();
-        ann.expect(format_args!("*** {} left (not a chat client)", stranger.name));
+    for opening in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"SSH-2.0-OpenSSH_9.2\r\n", hello] {
+        let mut browser = server.guest(&mut [&mut ann]);
+        browser.send(opening);
+        browser.expect("*** this is a telnet chat: come with telnet, PuTTY or nc");
+        browser.expect_eof();
+        ann.expect(format_args!("*** {} left (not a chat client)", browser.name));
     }
 }

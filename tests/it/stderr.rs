@@ -256,9 +256,9 @@ fn one_line_tells_of_an_ended_connection() {
 fn the_readme_explains_every_counter() {
     let readme = include_str!("../../README.md");
     let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
-    for figure in Server::start("chat", &[]).stats().keys() {
-        let explained = rows.iter().any(|row| row.contains(&format!("`{figure}`")));
-        assert!(explained, "{figure}");
+    for counter in Server::start("chat", &[]).stats().keys() {
+        let explained = rows.iter().any(|row| row.contains(&format!("`{counter}`")));
+        assert!(explained, "{counter}");
     }
 }
 

@@ -19,7 +19,7 @@ fn a_paste_of_a_thousand_lines_is_not_held_back() {
 }
 
 #[test]
-fn one_over_its_pace_is_slowed_and_loses_nothing() {
+fn one_over_its_rate_is_slowed_and_loses_nothing() {
     let server = Server::start("chat", &["--rate", "50", "--burst", "10"]);
     let mut ann = server.guest(&mut []);
     let mut bob = server.guest(&mut [&mut ann]);
@@ -80,7 +80,7 @@ fn copy(client: &Client) -> TcpStream {
 }
 
 #[test]
-fn a_crowd_that_speaks_within_its_pace_keeps_no_other_waiting() {
+fn a_crowd_that_speaks_within_its_rate_keeps_no_other_waiting() {
     // Lines without a bound of their own: then all are held to 64 KiB a second, once they have
     // had their MiB at once, and each speaks a whole read of 16 KiB when it is read again.
     let server = Server::start("chat", &["--rate", "1000000", "--burst", "1000000"]);
