@@ -1,0 +1,167 @@
+//! The clients of a server: their places, each client's visit, and the end of all.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use async_lock::{Semaphore, SemaphoreGuardArc};
+use futures_lite::future::or;
+use slab::Slab;
+use smol::Task;
+
+use super::connection::Connection;
+use super::limits::{SHUTDOWN, TEARDOWN};
+use super::listener::subnet;
+use super::refusal::{LogThrottle, Refusals};
+use super::shared::Shared;
+use super::stats::CloseReason;
+use crate::driver::Timer;
+
+pub(super) struct Server<H> {
+    pub(super) shared: Rc<Shared>,
+    pub(super) handler: H,
+    /// [`Limits::max_clients`](crate::Limits), or fewer if the descriptor limit has no room for
+    /// them.
+    pub(super) max_clients: usize,
+    /// One permit a client.
+    pub(super) places: Arc<Semaphore>,
+    /// Clients by [`subnet`]; empty unless `max_per_ip` is set.
+    pub(super) subnets: RefCell<HashMap<IpAddr, usize>>,
+    pub(super) clients: RefCell<Slab<Client>>,
+    pub(super) refusals: Refusals,
+    pub(super) accepts_log: LogThrottle,
+    /// Holds a message once a client is gone.
+    pub(super) left: Sender<()>,
+}
+
+pub(super) struct Client {
+    pub(super) connection: Connection,
+    pub(super) task: Task<()>,
+}
+
+/// Ends every client's task when dropped. The tasks hold the server, which would otherwise outlive
+/// a [`serve`] that its host drops.
+pub(super) struct Clients<H>(pub(super) Rc<Server<H>>);
+
+impl<H> Clients<H> {
+    /// Lets the clients read what is left, for as long as a shutdown may take, and drops who is
+    /// still there then.
+    pub(super) async fn drain(&self, gone: Receiver<()>) {
+        let Server { clients, .. } = &*self.0;
+        let teardown = TEARDOWN * clients.borrow().len().min(40_000) as u32;
+        self.0.close_all();
+        let drained = async {
+            while !clients.borrow().is_empty() {
+                let _woken = gone.recv().await;
+            }
+        };
+        or(drained, async {
+            Timer::after(SHUTDOWN.saturating_sub(teardown)).await;
+        })
+        .await;
+        for (_, client) in self.take() {
+            client.task.cancel().await;
+        }
+    }
+
+    fn take(&self) -> Slab<Client> {
+        std::mem::take(&mut *self.0.clients.borrow_mut())
+    }
+}
+
+impl<H> Drop for Clients<H> {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+impl<H> Server<H> {
+    fn close_all(&self) {
+        let clients: Vec<_> =
+            self.clients.borrow().iter().map(|(_, client)| client.connection.clone()).collect();
+        for connection in clients {
+            connection.request_close(CloseReason::GoingDown);
+        }
+    }
+
+    /// A place for one more client from `peer`, or why there is none.
+    pub(super) fn admit(
+        &self,
+        peer: SocketAddr,
+    ) -> Result<(SemaphoreGuardArc, Option<IpAddr>), String> {
+        let max_per_ip = self.shared.limits.max_per_ip;
+        let place = self.places.try_acquire_arc().ok_or_else(|| {
+            let s = if self.max_clients == 1 { "" } else { "s" };
+            format!("server full ({} client{s}), please try again later", self.max_clients)
+        })?;
+        let subnet = subnet(peer.ip()).filter(|_| max_per_ip > 0);
+        if subnet.is_some_and(|it| self.subnets.borrow().get(&it) >= Some(&max_per_ip)) {
+            return Err(format!("too many connections from {}", peer.ip()));
+        }
+        Ok((place, subnet))
+    }
+
+    pub(super) fn complain(&self, error: &io::Error) {
+        if self.accepts_log.is_due() {
+            log::warn!("cannot take new clients for the moment: {error}");
+        }
+    }
+}
+
+/// A client's time at the server. When it is dropped, for whatever reason (the handler is done or
+/// panics, or a shutdown's time is over), it gives its place back and is logged.
+pub(super) struct Visit<H> {
+    pub(super) server: Rc<Server<H>>,
+    key: usize,
+    pub(super) connection: Connection,
+    /// In a box: only with `max_per_ip` there is one.
+    subnet: Option<Box<IpAddr>>,
+    /// Why it ended, once the handler said so.
+    pub(super) reason: Cell<Option<CloseReason>>,
+    _place: SemaphoreGuardArc,
+}
+
+impl<H> Visit<H> {
+    pub(super) fn new(
+        server: Rc<Server<H>>,
+        key: usize,
+        connection: Connection,
+        place: SemaphoreGuardArc,
+        subnet: Option<IpAddr>,
+    ) -> Visit<H> {
+        server.shared.stats.clients.add(1);
+        server.shared.stats.accepted.add(1);
+        if let Some(subnet) = subnet {
+            *server.subnets.borrow_mut().entry(subnet).or_default() += 1;
+        }
+        let (subnet, reason) = (subnet.map(Box::new), Cell::default());
+        Visit { server, key, connection, subnet, reason, _place: place }
+    }
+}
+
+impl<H> Drop for Visit<H> {
+    fn drop(&mut self) {
+        let Visit { server, subnet, .. } = self;
+        let dropped =
+            if std::thread::panicking() { CloseReason::Failed } else { CloseReason::GoingDown };
+        self.connection.record(self.reason.get().unwrap_or(dropped));
+        server.shared.stats.clients.sub(1);
+        if let Some(subnet) = subnet {
+            let mut subnets = server.subnets.borrow_mut();
+            if let Some(count) = subnets.get_mut(&**subnet) {
+                *count -= 1;
+                if *count == 0 {
+                    subnets.remove(&**subnet);
+                }
+            }
+        }
+        if let Some(client) = server.clients.borrow_mut().try_remove(self.key) {
+            client.task.detach();
+        }
+        let _already_full = server.left.try_send(());
+    }
+}
