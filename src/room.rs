@@ -26,7 +26,7 @@ use std::task::Waker;
 use slab::Slab;
 
 use crate::text::{character_start, clean_into_one};
-use backlog::{Author, Backlog};
+use backlog::{Author, Backlog, ENTRY_BYTES, SHORTEST_LINE};
 use cursor::Cursor;
 use member::Joined;
 pub use member::{Line, Member};
@@ -95,7 +95,7 @@ impl Room {
         Room(Rc::new(RefCell::new(State {
             backlog: Backlog::new(bytes),
             cursors: Slab::new(),
-            ring: Ring::new(),
+            ring: Ring::new(bytes),
             waits: false,
             said: VecDeque::with_capacity(HISTORY_LINES),
             present: 0,
@@ -197,7 +197,11 @@ impl State {
                 _ => {}
             }
         });
-        if self.ring.is_due(line.len()) { self.ring() } else { Vec::new() }
+        if self.ring.is_due(line.len() + SHORTEST_LINE + ENTRY_BYTES) {
+            self.ring()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Returns the waker to wake.

@@ -23,10 +23,10 @@ pub(super) struct Author {
 }
 
 /// What one line costs beside its bytes.
-const ENTRY_BYTES: usize = size_of::<Entry>();
+pub(super) const ENTRY_BYTES: usize = size_of::<Entry>();
 
 /// Bytes of a line that is empty: its CR LF.
-const SHORTEST_LINE: usize = 2;
+pub(super) const SHORTEST_LINE: usize = 2;
 
 /// Bytes that a backlog reserves before it has any line; a larger one grows by doubling from there.
 const RESERVED_BYTES: usize = 4 * 1024 * 1024;

@@ -13,8 +13,8 @@ use async_channel::{Receiver, Sender};
 
 use super::State;
 
-/// Bytes that may wait for the end of a pause: half of what a writer takes at once. More are rung
-/// for at once, since they would fill a write anyway, and never as much waits as the backlog drops.
+/// Bytes that may wait for the end of a pause, at most: half of what a writer takes at once. More
+/// are rung for at once, since they would fill a write anyway.
 const WAITING_BYTES: usize = 8 * 1024;
 
 /// What a room knows of its ringing.
@@ -23,6 +23,9 @@ pub(super) struct Ring {
     pub(super) rung: u64,
     /// Bytes of the lines from there on.
     waiting: usize,
+    /// At so many of them it rings, whatever the pause: below the half of the backlog, which would
+    /// drop what nobody had a chance to take.
+    most: usize,
     /// Set during a pause.
     pauses: bool,
     /// Asks the ringer for a pause; closed where there is none.
@@ -30,12 +33,14 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    pub(super) fn new() -> Ring {
+    /// The ring of a room whose backlog keeps so many bytes.
+    pub(super) fn new(backlog: usize) -> Ring {
         let (requests, _none) = async_channel::bounded(1);
-        Ring { rung: 0, waiting: 0, pauses: false, requests }
+        let most = WAITING_BYTES.min(backlog / 2);
+        Ring { rung: 0, waiting: 0, most, pauses: false, requests }
     }
 
-    /// Counts a line of so many bytes; true when it is to be rung for now.
+    /// Counts a line that takes so many bytes of the backlog; true when it is to be rung for now.
     pub(super) fn is_due(&mut self, bytes: usize) -> bool {
         self.waiting += bytes;
         if !self.pauses {
@@ -43,7 +48,7 @@ impl Ring {
             self.pauses = self.requests.try_send(()).is_ok();
             return true;
         }
-        self.waiting >= WAITING_BYTES
+        self.waiting >= self.most
     }
 }
 

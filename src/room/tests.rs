@@ -236,3 +236,20 @@ fn a_room_whose_ringer_is_gone_rings_for_each_line() {
     }
     assert!(room.ringer().is_some());
 }
+
+#[test]
+fn in_a_pause_no_line_is_dropped_that_nobody_had_a_chance_to_take() {
+    let room = Room::new(300);
+    let ringer = room.ringer().expect("the first");
+    let member = room.join();
+    let mut read = String::new();
+    for n in 0..50 {
+        room.publish(format!("line {n}"));
+        if member.is_ready() {
+            read += &read_all(&member);
+        }
+    }
+    ringer.ring();
+    read += &read_all(&member);
+    assert_eq!(read, (0..50).map(|n| format!("line {n}\r\n")).collect::<String>());
+}
