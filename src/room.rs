@@ -20,13 +20,14 @@ mod tests;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::task::Waker;
 
 use slab::Slab;
 
 use crate::text::{character_start, clean_into_one};
-use backlog::{Author, Backlog, ENTRY_BYTES, SHORTEST_LINE};
+use backlog::{Author, Backlog, Batch, ENTRY_BYTES, SHORTEST_LINE};
 use cursor::Cursor;
 use member::Joined;
 pub use member::{Line, Member};
@@ -70,14 +71,14 @@ struct State {
     said: VecDeque<u64>,
     /// Members that have not left.
     present: usize,
-    joins: u32,
+    joins: NonZeroU32,
 }
 
 /// What [`Member::fill`] found for a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fill {
-    /// This many bytes are in the buffer.
-    Bytes(usize),
+    /// Bytes are in the buffer, from its beginning.
+    Bytes(Batch),
     /// This many lines were dropped before the member came to them. It is said once, and the caller
     /// is to [tell](Member::tell) the member.
     Missed(u64),
@@ -88,7 +89,7 @@ pub(crate) enum Fill {
 }
 
 impl Room {
-    /// A room whose backlog keeps at most `bytes` bytes of lines, each line counted with 24 bytes
+    /// A room whose backlog keeps at most `bytes` bytes of lines, each line counted with 16 bytes
     /// of overhead. The newest line is always kept; with 0 it is the only one. The backlog may take
     /// up to twice that much memory.
     pub fn new(bytes: usize) -> Room {
@@ -99,7 +100,7 @@ impl Room {
             waits: false,
             said: VecDeque::with_capacity(HISTORY_LINES),
             present: 0,
-            joins: 0,
+            joins: NonZeroU32::MIN,
         })))
     }
 
@@ -113,7 +114,7 @@ impl Room {
     pub fn join(&self) -> Member {
         let mut state = self.0.borrow_mut();
         state.present += 1;
-        state.joins = state.joins.wrapping_add(1);
+        state.joins = state.joins.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let (join, next) = (state.joins, state.backlog.numbers().end);
         let key = state.cursors.vacant_key();
         state.cursors.insert(Cursor::new(Author { slot: key as u32, join }, next));

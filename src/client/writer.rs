@@ -70,9 +70,9 @@ fn step(
             // It fits, since nothing is pending when lines are missed.
             member.tell(notice(lines));
         }
-        Fill::Bytes(filled) => {
-            let written = connection.try_write(&buffer[..filled])?;
-            connection.stats().lines_out.add(member.consume(written));
+        Fill::Bytes(batch) => {
+            let written = connection.try_write(&buffer[..batch.bytes])?;
+            connection.stats().lines_out.add(member.consume(batch, written));
         }
         Fill::Nothing | Fill::End => {}
     }

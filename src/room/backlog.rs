@@ -12,14 +12,15 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// Who published a line: the slot of its cursor, and which of the joins held it then. A slot is
 /// used again by another member; the number of a join is not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Author {
     pub(super) slot: u32,
-    pub(super) join: u32,
+    pub(super) join: NonZeroU32,
 }
 
 /// What one line costs beside its bytes.
@@ -36,6 +37,15 @@ struct Entry {
     /// Bytes appended before this line since the backlog was last empty.
     start: u64,
     author: Option<Author>,
+}
+
+/// What was copied for a member to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    pub(crate) bytes: usize,
+    pub(super) lines: u64,
+    /// The first line behind them, and behind those that are the member's own.
+    pub(super) next: u64,
 }
 
 #[derive(Debug)]
@@ -93,16 +103,47 @@ impl Backlog {
         self.entries[(number - self.first) as usize].author
     }
 
+    /// Copies those of `lines` that are not by `author` to the front of `buffer`, until one does not
+    /// fit. The backlog must hold them all.
+    pub(super) fn copy(&self, lines: Range<u64>, author: Author, buffer: &mut [u8]) -> Batch {
+        let mut batch = Batch { bytes: 0, lines: 0, next: lines.start };
+        if lines.is_empty() {
+            return batch;
+        }
+        // Lines that stand side by side are copied together.
+        let (mut start, mut end) = (self.position(lines.start), self.position(lines.start));
+        for number in lines {
+            let next_end = self.position(number + 1);
+            if self.author(number) == Some(author) {
+                batch.bytes += put(self.slices(start..end), &mut buffer[batch.bytes..]);
+                start = next_end;
+            } else if next_end - start > buffer.len() - batch.bytes {
+                break;
+            } else {
+                batch.lines += 1;
+            }
+            end = next_end;
+            batch.next = number + 1;
+        }
+        batch.bytes += put(self.slices(start..end), &mut buffer[batch.bytes..]);
+        batch
+    }
+
     /// Bytes kept of line `number` and of all behind it.
     pub(super) fn bytes_from(&self, number: u64) -> usize {
         self.bytes.len() - self.position(number.max(self.first))
     }
 
-    /// Line `number`, which the backlog must hold. It is in two parts where it goes over the end of
-    /// the ring buffer; otherwise one of them is empty.
+    /// Line `number`, which the backlog must hold, in two parts.
     pub(super) fn line(&self, number: u64) -> [&[u8]; 2] {
-        let (start, end) = (self.position(number), self.position(number + 1));
+        self.slices(self.position(number)..self.position(number + 1))
+    }
+
+    /// The bytes at these positions. They are in two parts where they go over the end of the ring
+    /// buffer; otherwise one of them is empty.
+    fn slices(&self, positions: Range<usize>) -> [&[u8]; 2] {
         let (front, back) = self.bytes.as_slices();
+        let Range { start, end } = positions;
         let in_front = |position: usize| position.min(front.len());
         let in_back = |position: usize| position.saturating_sub(front.len());
         [&front[in_front(start)..in_front(end)], &back[in_back(start)..in_back(end)]]
@@ -123,6 +164,14 @@ impl Backlog {
     fn cost(&self) -> usize {
         self.bytes.len() + self.entries.len() * ENTRY_BYTES
     }
+}
+
+/// Copies both parts to the front of `buffer`, where they must fit; returns how many bytes.
+fn put(parts: [&[u8]; 2], buffer: &mut [u8]) -> usize {
+    let [front, back] = parts;
+    buffer[..front.len()].copy_from_slice(front);
+    buffer[front.len()..][..back.len()].copy_from_slice(back);
+    front.len() + back.len()
 }
 
 #[cfg(test)]

@@ -18,9 +18,8 @@
 use std::task::Waker;
 
 use super::Fill;
-use super::backlog::{Author, Backlog};
+use super::backlog::{Author, Backlog, Batch};
 
-#[derive(Default)]
 pub(super) struct Cursor {
     pub(super) author: Author,
     /// Number of the next line to take.
@@ -39,7 +38,15 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub(super) fn new(author: Author, next: u64) -> Cursor {
-        Cursor { author, next, ..Cursor::default() }
+        Cursor {
+            author,
+            next,
+            left_at: None,
+            own_dropped: 0,
+            missed: 0,
+            pending: Vec::new(),
+            waker: None,
+        }
     }
 
     /// Whether there may be something to take of the lines before number `rung`, or the end.
@@ -48,44 +55,47 @@ impl Cursor {
         has_left || self.missed > 0 || !self.pending.is_empty() || self.next < rung
     }
 
-    /// Copies what is pending and as many whole lines behind it as fit into `buffer`. Where nothing
-    /// is pending, a first line that does not fit is copied in part, so that a small buffer gets
-    /// through it too.
+    /// Copies what is pending and as many whole lines behind it as fit into `buffer`, which must
+    /// have room for the longest line.
     pub(super) fn fill(&mut self, backlog: &Backlog, buffer: &mut [u8]) -> Fill {
-        self.skip(backlog);
+        let end = self.end(backlog);
+        self.pass_dropped(backlog.numbers().start.min(end));
         // The caller tells the member how many, and `pending` must have room for that: so what is
         // pending goes out first, and no line before the notice.
         if self.pending.is_empty() && self.missed > 0 {
             return Fill::Missed(std::mem::take(&mut self.missed));
         }
-        let size = buffer.len();
-        let mut free = put(buffer, &self.pending);
-        let lines = if self.missed == 0 { self.next..self.end(backlog) } else { 0..0 };
-        for number in lines.filter(|number| !self.is_own(backlog, *number)) {
-            let [front, back] = backlog.line(number);
-            let fits = front.len() + back.len() <= free.len();
-            // Nothing but the first bytes of a buffer may be a part of a line.
-            if !fits && (free.is_empty() || free.len() < size) {
-                break;
-            }
-            free = put(put(free, front), back);
+        let told = self.pending.len();
+        buffer[..told].copy_from_slice(&self.pending);
+        let end = if self.missed == 0 { end } else { self.next };
+        let mut batch = backlog.copy(self.next..end, self.author, &mut buffer[told..]);
+        batch.bytes += told;
+        if batch.bytes > 0 {
+            return Fill::Bytes(batch);
         }
-        match size - free.len() {
-            0 if self.left_at.is_some_and(|left_at| self.next >= left_at) => Fill::End,
-            0 => Fill::Nothing,
-            filled => Fill::Bytes(filled),
+        // Behind lines of its own.
+        self.next = batch.next;
+        match self.left_at {
+            Some(left_at) if self.next >= left_at => Fill::End,
+            _ => Fill::Nothing,
         }
     }
 
     /// Moves past the first `bytes` of what `fill` has copied; returns how many lines begin in
-    /// them.
-    pub(super) fn consume(&mut self, backlog: &Backlog, bytes: usize) -> u64 {
+    /// them. The room MUST be as it was then.
+    pub(super) fn consume(&mut self, backlog: &Backlog, batch: Batch, bytes: usize) -> u64 {
+        if bytes < batch.bytes {
+            return self.consume_part(backlog, bytes);
+        }
+        // An idle member holds no memory for it.
+        self.pending = Vec::new();
+        self.next = batch.next;
+        batch.lines
+    }
+
+    fn consume_part(&mut self, backlog: &Backlog, bytes: usize) -> u64 {
         let told = bytes.min(self.pending.len());
         self.pending.drain(..told);
-        if self.pending.is_empty() {
-            // An idle member holds no memory for it.
-            self.pending = Vec::new();
-        }
         let (mut left, mut lines) = (bytes - told, 0);
         while left > 0 {
             if !self.is_own(backlog, self.next) {
@@ -102,17 +112,12 @@ impl Cursor {
         lines
     }
 
-    /// Moves to the first line kept that is not the member's own. What the backlog has dropped on
-    /// the way it missed, but for its own.
-    fn skip(&mut self, backlog: &Backlog) {
-        let kept = backlog.numbers().start.min(self.end(backlog));
+    /// Moves to line `kept`, the oldest there is: the lines before it were missed, but for its own.
+    fn pass_dropped(&mut self, kept: u64) {
         if self.next < kept {
             self.missed += kept - self.next - self.own_dropped;
             self.own_dropped = 0;
             self.next = kept;
-        }
-        while self.next < self.end(backlog) && self.is_own(backlog, self.next) {
-            self.next += 1;
         }
     }
 
@@ -124,12 +129,4 @@ impl Cursor {
     fn is_own(&self, backlog: &Backlog, number: u64) -> bool {
         backlog.author(number) == Some(self.author)
     }
-}
-
-/// Copies what fits of `bytes`; returns what is left of `free`.
-fn put<'a>(free: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
-    let n = bytes.len().min(free.len());
-    let (head, tail) = free.split_at_mut(n);
-    head.copy_from_slice(&bytes[..n]);
-    tail
 }

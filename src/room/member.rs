@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use super::backlog::Batch;
 use super::cursor::Cursor;
 use super::{Fill, LINE_BYTES, PENDING_BYTES, Room, State};
 use crate::text::clean_into_one;
@@ -77,11 +78,11 @@ impl Member {
         let (mut line, mut buffer) = (Line { bytes: Vec::new(), missed: 0 }, vec![0; LINE_BYTES]);
         loop {
             match self.fill(&mut buffer) {
-                Fill::Bytes(filled) => {
-                    let end = buffer[..filled].iter().position(|&byte| byte == b'\n');
-                    let part = end.map_or(filled, |end| end + 1);
+                Fill::Bytes(batch) => {
+                    let end = buffer[..batch.bytes].iter().position(|&byte| byte == b'\n');
+                    let part = end.map_or(batch.bytes, |end| end + 1);
                     line.bytes.extend_from_slice(&buffer[..part]);
-                    self.consume(part);
+                    self.consume(batch, part);
                     if end.is_some() {
                         return Some(line);
                     }
@@ -94,7 +95,8 @@ impl Member {
     }
 
     /// Copies what is ready for this member into `buffer`, and moves past none of it:
-    /// [`consume`](Self::consume) does, for as much as the socket took.
+    /// [`consume`](Self::consume) does, for as much as the socket took. The buffer MUST have room
+    /// for [`LINE_BYTES`] and for [`PENDING_BYTES`].
     pub(crate) fn fill(&self, buffer: &mut [u8]) -> Fill {
         let State { backlog, cursors, .. } = &mut *self.state();
         cursors[self.0.key].fill(backlog, buffer)
@@ -103,9 +105,9 @@ impl Member {
     /// Moves past the first `bytes` of what [`fill`](Self::fill) has just copied, and returns how
     /// many lines begin in them. The next call goes on within a line that is taken in part,
     /// whatever the backlog drops.
-    pub(crate) fn consume(&self, bytes: usize) -> u64 {
+    pub(crate) fn consume(&self, batch: Batch, bytes: usize) -> u64 {
         let State { backlog, cursors, .. } = &mut *self.state();
-        cursors[self.0.key].consume(backlog, bytes)
+        cursors[self.0.key].consume(backlog, batch, bytes)
     }
 
     /// Bytes of the backlog that it has not taken.
