@@ -62,21 +62,22 @@ fn step(
     member: &Member,
     notice: &impl Fn(u64) -> String,
 ) -> Result<Fill, CloseReason> {
-    let mut buffer = connection.buffer();
-    let fill = member.fill(&mut buffer);
-    match fill {
-        Fill::Missed(lines) => {
-            connection.add_missed(lines);
-            // It fits, since nothing is pending when lines are missed.
-            member.tell(notice(lines));
+    connection.with_buffer(|buffer| {
+        let fill = member.fill(buffer);
+        match fill {
+            Fill::Missed(lines) => {
+                connection.add_missed(lines);
+                // It fits, since nothing is pending when lines are missed.
+                member.tell(notice(lines));
+            }
+            Fill::Bytes(batch) => {
+                let written = connection.try_write(&buffer[..batch.bytes])?;
+                connection.stats().lines_out.add(member.consume(batch, written));
+            }
+            Fill::Nothing | Fill::End => {}
         }
-        Fill::Bytes(batch) => {
-            let written = connection.try_write(&buffer[..batch.bytes])?;
-            connection.stats().lines_out.add(member.consume(batch, written));
-        }
-        Fill::Nothing | Fill::End => {}
-    }
-    Ok(fill)
+        Ok(fill)
+    })
 }
 
 /// Closes the connection when the writer panics: its client would be read and never written to.

@@ -32,6 +32,15 @@ impl BufferPool {
         Buffer { bytes, start: 0, end: BUFFER_BYTES as u32, pool: self.clone() }
     }
 
+    /// Lends the whole buffer for a moment; `use_buffer` MUST NOT take it once more.
+    pub(crate) fn lend<R>(&self, use_buffer: impl FnOnce(&mut [u8]) -> R) -> R {
+        let mut bytes = self.0.borrow_mut();
+        if bytes.is_empty() {
+            *bytes = vec![0; BUFFER_BYTES].into();
+        }
+        use_buffer(&mut bytes)
+    }
+
     fn give_back(&self, buffer: Box<[u8]>) {
         if buffer.len() == BUFFER_BYTES {
             self.0.replace(buffer);

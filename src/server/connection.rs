@@ -199,9 +199,9 @@ impl Connection {
         }
     }
 
-    /// The server's buffer, to fill it with what is to be written.
-    pub(crate) fn buffer(&self) -> Buffer {
-        self.0.shared.pool.take()
+    /// Lends the server's buffer, to fill it with what is to be written.
+    pub(crate) fn with_buffer<R>(&self, use_buffer: impl FnOnce(&mut [u8]) -> R) -> R {
+        self.0.shared.pool.lend(use_buffer)
     }
 
     pub(crate) fn add_missed(&self, lines: u64) {
