@@ -19,7 +19,8 @@ pub(super) async fn keep(ringer: Ringer, longest: Duration) {
     }
 }
 
-/// A small chat keeps its promptness, a large one saves the more.
+/// A small chat keeps its promptness, a large one saves the more. Our own driver waits in whole
+/// milliseconds, rounded up.
 fn pause(guests: usize, longest: Duration) -> Duration {
     FOR_EACH.saturating_mul(guests.try_into().unwrap_or(u32::MAX)).min(longest)
 }

@@ -14,6 +14,7 @@ mod harness;
 mod limits;
 mod motd;
 mod newcomer;
+mod pause;
 mod rate_limit;
 mod readme;
 mod scripts;
