@@ -121,7 +121,11 @@ fn chat(address: SocketAddr, ours: bool) -> Result<()> {
     drop(one);
     let mut three = three;
     two.say(b"still here\n")?;
-    hears(&mut three, &two, "still here", ours)
+    hears(&mut three, &two, "still here", ours)?;
+    // What is said last is not lost, even in a pause.
+    two.say(b"goodbye\n")?;
+    two.reader.get_ref().shutdown(Shutdown::Write)?;
+    hears(&mut three, &two, "goodbye", ours)
 }
 
 fn hears(client: &mut Client, speaker: &Client, text: &str, ours: bool) -> Result<()> {

@@ -137,9 +137,9 @@ impl Peer {
         match self.start {
             Start::Ours(_) => {
                 command = self.plain(program, address);
-                // Our chat does what all peers do and nothing more: none gathers lines in a pause.
+                // Our chat does what all peers do and nothing more.
                 if program == Program::Chat {
-                    command.args(["--rate", "0", "--history", "0", "--pause", "0"]);
+                    command.args(["--rate", "0", "--history", "0"]);
                 }
                 return command;
             }

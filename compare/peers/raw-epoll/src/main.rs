@@ -3,6 +3,9 @@
 //! Level-triggered. Each client has an output buffer; lines are appended to it and written once
 //! per turn, so that they coalesce. An idle client holds no memory but its slot.
 //!
+//! A busy chat pauses as ours does: a line in a quiet room is written in its turn, those of the pause
+//! that follows at its end, which begins another one, until a pause has passed without a line.
+//!
 //! Slow reader. Echo: it is not read from while it does not read. Time: it skips to the newest
 //! line. Chat: with 1 MiB before it, the room waits for it as long as it makes room within a
 //! second; one that does not is cut off. Out of descriptors it spins until one is free.
@@ -26,6 +29,11 @@ const FLUSH: usize = 64 * 1024;
 const FULL: usize = 1024 * 1024;
 /// Time for which it waits, since the kernel last took a byte.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// What each client adds to a pause of the chat, and the longest one.
+const PAUSE_FOR_EACH: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+/// Bytes of lines that may wait for the end of a pause.
+const WAITING: usize = 8 * 1024;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -50,8 +58,12 @@ struct Server {
     listener: OwnedFd,
     /// By descriptor.
     clients: Vec<Option<Client>>,
-    /// Clients with new output in this turn.
+    /// Clients with new output, in this turn or this pause.
     dirty: Vec<usize>,
+    /// When the pause ends; none in a quiet room.
+    pause: Option<Instant>,
+    /// Bytes of the lines that were said and not written yet.
+    waiting: usize,
     guests: u64,
 }
 
@@ -77,7 +89,9 @@ fn main() -> Result<()> {
     net::listen(&listener, 4096)?;
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     epoll::add(&epoll, &listener, data(&listener), epoll::EventFlags::IN)?;
-    Server { kind, epoll, listener, clients: Vec::new(), dirty: Vec::new(), guests: 0 }.run()
+    let (clients, dirty) = (Vec::new(), Vec::new());
+    let (pause, waiting, guests) = (None, 0, 0);
+    Server { kind, epoll, listener, clients, dirty, pause, waiting, guests }.run()
 }
 
 impl Server {
@@ -87,11 +101,14 @@ impl Server {
         let mut chunk = vec![0; CHUNK];
         let mut second = wall().as_secs();
         loop {
-            let wait = Duration::from_secs(second + 1).saturating_sub(wall());
-            let wait = timespec(wait);
-            let wait = (self.kind == Kind::Time).then_some(&wait);
+            let wait = match self.kind {
+                Kind::Time => Some(Duration::from_secs(second + 1).saturating_sub(wall())),
+                _ => self.pause.map(|end| end.saturating_duration_since(Instant::now())),
+            };
+            let wait = wait.map(timespec);
             events.clear();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), wait) {
+            let room = rustix::buffer::spare_capacity(&mut events);
+            match epoll::wait(&self.epoll, room, wait.as_ref()) {
                 Err(Errno::INTR) => {}
                 waited => drop(waited?),
             }
@@ -112,9 +129,27 @@ impl Server {
                 second = wall().as_secs();
                 self.tick();
             }
-            for key in std::mem::take(&mut self.dirty) {
-                self.flush(key);
-            }
+            self.ring();
+        }
+    }
+
+    /// Writes what waits, unless the room pauses and little of it does.
+    fn ring(&mut self) {
+        let is_over = self.pause.is_none_or(|end| end <= Instant::now());
+        if self.waiting == 0 {
+            self.pause = self.pause.filter(|_| !is_over);
+            return;
+        }
+        if is_over {
+            let clients = self.clients.iter().flatten().count() as u32;
+            let pause = PAUSE_FOR_EACH.saturating_mul(clients).min(LONGEST_PAUSE);
+            self.pause = Some(Instant::now() + pause);
+        } else if self.waiting < WAITING {
+            return;
+        }
+        self.waiting = 0;
+        for key in std::mem::take(&mut self.dirty) {
+            self.flush(key);
         }
     }
 
@@ -166,6 +201,8 @@ impl Server {
             _ => {}
         }
         if n == 0 {
+            // What was said before it left is still for it.
+            self.flush(key);
             self.clients[key] = None;
         }
     }
@@ -192,6 +229,7 @@ impl Server {
     }
 
     fn publish(&mut self, speaker: usize, line: &[u8]) {
+        self.waiting += line.len();
         for key in (0..self.clients.len()).filter(|&key| key != speaker) {
             let Some(client) = &mut self.clients[key] else { continue };
             if client.out.is_empty() {

@@ -5,6 +5,7 @@
 //! taken only when there is something to read; socket options set once, on the listener. Bells are
 //! `Notify`. Reads and writes go through tokio's poll_read and poll_write: those know, unlike
 //! `readable` and `try_read`, that after a short read or write the kernel has no more.
+//! A busy room pauses: it rings at once while it is quiet, then at the end of each pause.
 //! Left out: telnet, cleaning of text, limits on clients, join and leave notices, log and figures.
 //!
 //! Slow reader. Echo: it is not read from. Time: it skips to the newest line. Chat: one that is more
@@ -37,6 +38,11 @@ const LINE: usize = 4 * 1024;
 const LOG: usize = 1024 * 1024;
 /// Lines of one client, and accepts, before others have their turn.
 const TURN: usize = 16;
+/// What each member adds to a pause of the chat, and the longest one.
+const PAUSE_FOR_EACH: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+/// Bytes that may wait for the end of a pause.
+const WAITING: usize = 8 * 1024;
 /// Time in which a socket must take a byte.
 const STALL: Duration = Duration::from_secs(30);
 /// Time for what one who leaves still has to read.
@@ -58,6 +64,15 @@ struct Room {
     dropped: u64,
     limit: usize,
     waiting: Vec<Rc<Member>>,
+    /// Number of the first line that nobody was woken for yet, and bytes of those from there on.
+    rung: u64,
+    unrung: usize,
+    /// Members that have not left.
+    present: u32,
+    /// Set during a pause.
+    pauses: bool,
+    /// Asks for one.
+    busy: Rc<Notify>,
 }
 
 struct Entry {
@@ -94,8 +109,10 @@ async fn main() -> io::Result<()> {
 }
 
 async fn serve(server: Rc<Server>, kind: String, listener: TcpListener) -> io::Result<()> {
-    if kind == "time" {
-        spawn_local(tick(server.clone()));
+    match kind.as_str() {
+        "time" => drop(spawn_local(tick(server.clone()))),
+        "chat" => drop(spawn_local(pause(server.clone()))),
+        _ => {}
     }
     let mut guests = 0;
     loop {
@@ -148,6 +165,19 @@ async fn tick(server: Rc<Server>) {
     }
 }
 
+/// Rings at the end of each pause, until one has passed without a line; one timer for the room.
+async fn pause(server: Rc<Server>) {
+    let busy = server.room.borrow().busy.clone();
+    loop {
+        busy.notified().await;
+        while server.room.borrow().pauses {
+            let pause = PAUSE_FOR_EACH.saturating_mul(server.room.borrow().present);
+            sleep(pause.min(LONGEST_PAUSE)).await;
+            server.room.borrow_mut().end_pause();
+        }
+    }
+}
+
 /// A member of the room, until it leaves; one without a name only listens.
 async fn take_part(
     server: Rc<Server>,
@@ -163,14 +193,15 @@ async fn take_part(
         told: RefCell::new(welcome.into()),
         bell: Notify::new(),
     });
+    server.room.borrow_mut().present += 1;
     let mut writer = spawn_local(pump(server.clone(), member.clone(), write));
-    tokio::select! {
+    let broke = tokio::select! {
         biased;
-        _ = listen(&server, &member, read, name.as_deref()) => {}
-        _ = &mut writer => return Ok(()),
-    }
+        _ = listen(&server, &member, read, name.as_deref()) => false,
+        _ = &mut writer => true,
+    };
     server.room.borrow_mut().leave(&member);
-    if timeout(GRACE, &mut writer).await.is_err() {
+    if !broke && timeout(GRACE, &mut writer).await.is_err() {
         writer.abort();
     }
     Ok(())
@@ -241,9 +272,13 @@ async fn pump(server: Rc<Server>, member: Rc<Member>, mut write: OwnedWriteHalf)
             };
             server.buffer.set(Some(chunk));
             room.advance(&member, ready!(written)?);
+            let has_left = member.until.get() < u64::MAX;
             let next = if member.cursor.get() >= member.until.get() {
                 Next::End
-            } else if member.cursor.get() < room.next() || !member.told.borrow().is_empty() {
+            } else if has_left
+                || member.cursor.get() < room.rung
+                || !member.told.borrow().is_empty()
+            {
                 Next::More
             } else {
                 room.waiting.push(member.clone());
@@ -290,7 +325,9 @@ impl Server {
 impl Room {
     fn new(limit: usize) -> Room {
         let (bytes, entries, waiting) = (VecDeque::new(), VecDeque::new(), Vec::new());
-        Room { bytes, entries, first: 0, dropped: 0, limit, waiting }
+        let (rung, unrung, present, pauses, busy) = (0, 0, 0, false, Rc::default());
+        let (first, dropped) = (0, 0);
+        Room { bytes, entries, first, dropped, limit, waiting, rung, unrung, present, pauses, busy }
     }
 
     /// Number the next line will have.
@@ -298,7 +335,7 @@ impl Room {
         self.first + self.entries.len() as u64
     }
 
-    /// Appends a line, drops the oldest over the limit, and rings the bells of those who wait.
+    /// Appends a line, drops the oldest over the limit, and rings unless the room pauses.
     fn publish(&mut self, line: &[u8], author: Option<&Rc<Member>>) {
         let len = line.len() + 2;
         while self.bytes.len() + len + (self.entries.len() + 1) * size_of::<Entry>() > self.limit {
@@ -314,12 +351,35 @@ impl Room {
         self.bytes.extend(b"\r\n");
         let end = self.dropped + self.bytes.len() as u64;
         self.entries.push_back(Entry { end, author: author.cloned() });
+        self.unrung += len + size_of::<Entry>();
+        if !self.pauses || self.unrung >= WAITING {
+            self.ring();
+        }
+        // A room that keeps no lines has none to gather.
+        if !self.pauses && self.limit > 0 {
+            self.pauses = true;
+            self.busy.notify_one();
+        }
+    }
+
+    /// Rings the bells of those who wait.
+    fn ring(&mut self) {
+        (self.rung, self.unrung) = (self.next(), 0);
         for member in self.waiting.drain(..) {
             member.bell.notify_one();
         }
     }
 
+    /// Another pause begins, or the room is quiet again.
+    fn end_pause(&mut self) {
+        self.pauses = self.unrung > 0;
+        if self.pauses {
+            self.ring();
+        }
+    }
+
     fn leave(&mut self, member: &Rc<Member>) {
+        self.present -= 1;
         member.until.set(self.next());
         self.waiting.retain(|waiting| !Rc::ptr_eq(waiting, member));
         member.bell.notify_one();
