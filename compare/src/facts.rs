@@ -11,7 +11,7 @@ use crate::workload::Program;
 
 pub(crate) fn facts(peer: &Peer) -> Facts {
     let binary = match peer.start {
-        Start::Ours(_) | Start::Cargo(_) | Start::Go => Some(peer.binary(Program::Chat)),
+        Start::Ours(..) | Start::Cargo(_) | Start::Go => Some(peer.binary(Program::Chat)),
         _ => None,
     };
     Facts {
@@ -38,7 +38,7 @@ pub(crate) fn digest(files: &[PathBuf]) -> String {
 
 fn version(peer: &Peer) -> Option<String> {
     match peer.start {
-        Start::Ours(_) => locked(&above(), "smol"),
+        Start::Ours(..) => locked(&above(), "smol"),
         Start::Cargo("std") => output("rustc", &["--version"]),
         Start::Cargo(runtime) => locked(&here(), runtime),
         Start::Python([]) => peers::python(&["--version"]),
@@ -60,7 +60,7 @@ fn locked(directory: &Path, name: &str) -> Option<String> {
 
 fn crates(peer: &Peer) -> Option<usize> {
     let (directory, package) = match peer.start {
-        Start::Ours(_) => (above(), "smol-servers".to_owned()),
+        Start::Ours(..) => (above(), "smol-servers".to_owned()),
         Start::Cargo(_) => (here(), peer.package()),
         _ => return None,
     };

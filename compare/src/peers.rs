@@ -36,8 +36,8 @@ pub(crate) struct Peer {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start {
-    /// The release binaries of the package above.
-    Ours(Driver),
+    /// The release binaries of the package above, and options of the chat alone.
+    Ours(Driver, &'static [&'static str]),
     /// A package below peers/, and the crate whose version is told.
     Cargo(&'static str),
     Python(&'static [&'static str]),
@@ -54,8 +54,14 @@ pub(crate) enum Driver {
 }
 
 pub(crate) const PEERS: &[Peer] = &[
-    peer(OURS, Lane::Ours, "Rust, smol, our driver", Start::Ours(Driver::OneThread)),
-    peer("smol-reactor", Lane::Ours, "Rust, smol, smol's reactor", Start::Ours(Driver::Smol)),
+    peer(OURS, Lane::Ours, "Rust, smol, our driver", Start::Ours(Driver::OneThread, &[])),
+    peer("smol-reactor", Lane::Ours, "Rust, smol, smol's reactor", Start::Ours(Driver::Smol, &[])),
+    peer(
+        "no-pause",
+        Lane::Ours,
+        "Rust, smol, our driver",
+        Start::Ours(Driver::OneThread, &["--pause", "0"]),
+    ),
     peer("raw-epoll", Lane::Floor, "Rust, epoll by hand", Start::Cargo("rustix")),
     peer("smol-documented", Lane::AsDocumented, "Rust, smol", Start::Cargo("smol")),
     peer("tokio-documented", Lane::AsDocumented, "Rust, tokio, one thread", Start::Cargo("tokio")),
@@ -93,8 +99,13 @@ pub(crate) fn above() -> PathBuf {
 
 impl Peer {
     pub(crate) fn runs(&self, workload: &Workload) -> bool {
-        !matches!(self.start, Start::Ncat)
-            || (workload.program == Program::Chat && workload.clients() < NCAT_CLIENTS)
+        let chat = workload.program == Program::Chat;
+        match self.start {
+            Start::Ncat => chat && workload.clients() < NCAT_CLIENTS,
+            // The same program otherwise.
+            Start::Ours(_, [_, ..]) => workload.name.starts_with("chat-"),
+            _ => true,
+        }
     }
 
     /// Whether it takes part in the protocol word by word. ncat has its own names and notices.
@@ -105,7 +116,7 @@ impl Peer {
     /// Why it cannot be started here.
     pub(crate) fn missing(&self) -> Option<String> {
         match self.start {
-            Start::Ours(_) => {
+            Start::Ours(..) => {
                 let lacking = |program: &Program| !self.binary(*program).exists();
                 let name = Program::ALL.into_iter().find(lacking)?.name();
                 Some(format!("{name} is not built: cargo build --release"))
@@ -135,11 +146,11 @@ impl Peer {
     pub(crate) fn command(&self, program: Program, address: SocketAddr) -> Command {
         let mut command;
         match self.start {
-            Start::Ours(_) => {
+            Start::Ours(_, options) => {
                 command = self.plain(program, address);
                 // Our chat does what all peers do and nothing more.
                 if program == Program::Chat {
-                    command.args(["--rate", "0", "--history", "0"]);
+                    command.args(["--rate", "0", "--history", "0"]).args(options);
                 }
                 return command;
             }
@@ -173,7 +184,7 @@ impl Peer {
     /// The file whose size is the program's, where there is one.
     pub(crate) fn binary(&self, program: Program) -> PathBuf {
         match self.start {
-            Start::Ours(driver) => self.target(driver).join("release").join(program.name()),
+            Start::Ours(driver, _) => self.target(driver).join("release").join(program.name()),
             Start::Go => here().join("target/peers-go"),
             _ => {
                 let built = here().join("target/release");
@@ -186,7 +197,7 @@ impl Peer {
     /// What is run, apart from a runtime that has a version.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         match self.start {
-            Start::Ours(_) => Program::ALL.map(|program| self.binary(program)).into(),
+            Start::Ours(..) => Program::ALL.map(|program| self.binary(program)).into(),
             Start::Cargo(_) | Start::Go => vec![self.binary(Program::Chat)],
             Start::Python(_) => vec![self.sources().join("server.py")],
             Start::Node => vec![self.sources().join("server.js")],
@@ -208,7 +219,7 @@ impl Peer {
 
     pub(crate) fn sources(&self) -> PathBuf {
         match self.start {
-            Start::Ours(_) => above().join("src"),
+            Start::Ours(..) => above().join("src"),
             Start::Python(_) => here().join("peers/asyncio"),
             _ => here().join("peers").join(self.name),
         }
@@ -234,4 +245,23 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
     let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
     output.status.success().then(|| String::from_utf8_lossy(&said).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::WORKLOADS;
+
+    #[test]
+    fn only_no_pause_is_started_without_pauses_and_only_for_the_chats() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        for peer in PEERS {
+            let command = peer.command(Program::Chat, address);
+            let pauses = !command.get_args().any(|argument| argument == "--pause");
+            assert_eq!(pauses, peer.name != "no-pause");
+            let runs = |program| WORKLOADS.iter().any(|it| it.program == program && peer.runs(it));
+            assert!(runs(Program::Chat));
+            assert_eq!(runs(Program::Echo), pauses && peer.speaks_ours());
+        }
+    }
 }

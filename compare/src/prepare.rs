@@ -31,7 +31,7 @@ pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {
         let name = peer.name;
         eprintln!("building {name}");
         let built = match peer.start {
-            Start::Ours(driver) => {
+            Start::Ours(driver, _) => {
                 let what: &[_] = match driver {
                     Driver::OneThread => &["--bins"],
                     Driver::Smol => &["--bins", "--no-default-features"],
@@ -46,7 +46,7 @@ pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {
             _ => true,
         };
         match (built, peer.start) {
-            (false, Start::Ours(_)) => return Err("the servers cannot be built".into()),
+            (false, Start::Ours(..)) => return Err("the servers cannot be built".into()),
             (false, _) => failed.push(name),
             _ => {}
         }

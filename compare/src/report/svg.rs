@@ -10,9 +10,9 @@ const TOP: f64 = 40.0;
 const BOTTOM: f64 = 52.0;
 
 /// Mid tones, told apart on white and on black.
-const COLORS: [&str; 14] = [
-    "#e5484d", "#f0989b", "#8a8f98", "#e38c2a", "#3b82d6", "#16a3a3", "#7c6fe0", "#a8743c",
-    "#2f9e55", "#c9a20a", "#b565c4", "#5c9e1f", "#4aa8d8", "#d5608f",
+const COLORS: [&str; 15] = [
+    "#e5484d", "#f0989b", "#a83a42", "#8a8f98", "#e38c2a", "#3b82d6", "#16a3a3", "#7c6fe0",
+    "#a8743c", "#2f9e55", "#c9a20a", "#b565c4", "#5c9e1f", "#4aa8d8", "#d5608f",
 ];
 
 /// The ground is left transparent; the text follows the reader's theme.
