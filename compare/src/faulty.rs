@@ -132,6 +132,15 @@ fn lines_that_the_server_says_were_missed_are_no_valid_run() {
 }
 
 #[test]
+fn a_line_dropped_from_a_paste_is_found_and_one_paste_follows_the_other() {
+    let load = Load::Chat { clients: 3, speakers: 1, bytes: 56, rate: 0, burst: 50, deaf: 0 };
+    let whole = outcome(chat(Fault::None), load);
+    assert_eq!(whole.fault, None);
+    assert!(whole.metrics["messages"] > 200.0 && whole.metrics["messages"] % 100.0 == 0.0);
+    assert_eq!(outcome(chat(Fault::Drop), load).fault.as_deref(), Some("lines: 2 dropped"));
+}
+
+#[test]
 fn an_echo_with_a_wrong_byte_is_found() {
     for load in [
         Load::Echo { clients: 2, bytes: 64, depth: 1, rate: 0 },

@@ -28,8 +28,9 @@ pub(crate) enum Load {
     /// Everybody reads the time.
     Time { clients: usize },
     /// `speakers` of the clients say lines of `bytes`: `burst` at a time and `rate` a second
-    /// (open loop), or each its next one when all others have its last (closed loop, rate 0).
-    /// So many `deaf` clients beside them never read, and have more to come than the kernel takes.
+    /// (open loop), or each its next `burst` in one piece when all others have its last (closed
+    /// loop, rate 0). So many `deaf` clients beside them never read, and have more to come than the
+    /// kernel takes.
     Chat { clients: usize, speakers: usize, bytes: usize, rate: u32, burst: u32, deaf: usize },
     /// As an open loop with one speaker, and one client more that never reads.
     Stalled { clients: usize, bytes: usize, rate: u32 },
@@ -126,13 +127,14 @@ const fn echo(clients: usize, bytes: usize, depth: usize, rate: u32) -> Load {
     Load::Echo { clients, bytes, depth, rate }
 }
 
-/// A hundred clients of whom all speak.
-const fn chat(rate: u32, burst: u32) -> Load {
-    Load::Chat { clients: 100, speakers: 100, bytes: 56, rate, burst, deaf: 0 }
+/// Clients of whom all speak.
+const fn chat(clients: usize, rate: u32, burst: u32) -> Load {
+    Load::Chat { clients, speakers: clients, bytes: 56, rate, burst, deaf: 0 }
 }
 
-const fn fan(clients: usize) -> Load {
-    Load::Chat { clients, speakers: 1, bytes: 56, rate: 0, burst: 1, deaf: 0 }
+/// One of the clients speaks.
+const fn fan(clients: usize, burst: u32) -> Load {
+    Load::Chat { clients, speakers: 1, bytes: 56, rate: 0, burst, deaf: 0 }
 }
 
 /// Half of a crowd: one says a line of 1,000 bytes ten times a second.
@@ -147,7 +149,7 @@ const TICKS: [u64; 3] = [2200, 2200, 3200];
 const LINES: [u64; 3] = [6000; 3];
 
 #[rustfmt::skip]
-pub(crate) const WORKLOADS: [Workload; 26] = [
+pub(crate) const WORKLOADS: [Workload; 28] = [
     workload("echo-1", Program::Echo, echo(1, 64, 1, 0), [0, 0, 5, 3], SHORT, true,
         "1 client, 64 bytes, one message under way"),
     workload("echo-50", Program::Echo, echo(50, 64, 1, 0), [3, 5, 5, 3], SHORT, true,
@@ -160,21 +162,25 @@ pub(crate) const WORKLOADS: [Workload; 26] = [
         "50 clients, 64 bytes, 16 messages under way each"),
     workload("echo-open", Program::Echo, echo(50, 64, 1, 20_000), [0, 0, 5, 0], SHORT, false,
         "50 clients, 64 bytes, 20,000 messages a second whatever comes back"),
-    workload("chat-200", Program::Chat, chat(200, 1), [3, 5, 5, 3], [1000, 1500, 2000], false,
+    workload("chat-200", Program::Chat, chat(100, 200, 1), [3, 5, 5, 3], [1000, 1500, 2000], false,
         "100 clients who all speak, 200 lines a second"),
-    workload("chat-1000", Program::Chat, chat(1000, 1), [3, 5, 5, 3], SHORT, true,
+    workload("chat-1000", Program::Chat, chat(100, 1000, 1), [3, 5, 5, 3], SHORT, true,
         "100 clients who all speak, 1,000 lines a second"),
-    workload("chat-5000", Program::Chat, chat(5000, 1), [3, 5, 5, 3], SHORT, false,
+    workload("chat-5000", Program::Chat, chat(100, 5000, 1), [3, 5, 5, 3], SHORT, false,
         "100 clients who all speak, 5,000 lines a second"),
-    workload("chat-everybody", Program::Chat, chat(1000, 100), [0, 0, 5, 0], SHORT, false,
+    workload("chat-everybody", Program::Chat, chat(100, 1000, 100), [0, 0, 5, 0], SHORT, false,
         "100 clients who all speak at the same moment, ten times a second"),
-    workload("chat-saturate", Program::Chat, chat(0, 1), [0, 0, 5, 0], SHORT, false,
+    workload("chat-saturate", Program::Chat, chat(100, 0, 1), [0, 0, 5, 0], SHORT, false,
         "100 clients, each says its next line when all others have its last"),
-    workload("fan-100", Program::Chat, fan(100), [0, 0, 5, 3], SHORT, false,
+    workload("chat-crowd", Program::Chat, chat(1000, 200, 1), [0, 5, 5, 3], [1000, 1500, 2000], false,
+        "1,000 clients who all speak, 200 lines a second"),
+    workload("chat-paste", Program::Chat, fan(100, 1000), [0, 5, 5, 3], [500, 1000, 1500], false,
+        "1 of 100 clients pastes 1,000 lines at once, and again when everybody has the last"),
+    workload("fan-100", Program::Chat, fan(100, 1), [0, 0, 5, 3], SHORT, false,
         "1 speaker to 100, the next line when everybody has the last"),
-    workload("fan-1000", Program::Chat, fan(1000), [3, 5, 5, 3], SHORT, true,
+    workload("fan-1000", Program::Chat, fan(1000, 1), [3, 5, 5, 3], SHORT, true,
         "1 speaker to 1,000, the next line when everybody has the last"),
-    workload("fan-10000", Program::Chat, fan(10_000), [0, 0, 5, 3], [500, 700, 1000], false,
+    workload("fan-10000", Program::Chat, fan(10_000, 1), [0, 0, 5, 3], [500, 700, 1000], false,
         "1 speaker to 10,000, the next line when everybody has the last"),
     workload("stalled", Program::Chat, Load::Stalled { clients: 100, bytes: 1000, rate: 600 },
         [0, 1, 3, 0], [6000, 6000, 8000], false,

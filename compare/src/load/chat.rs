@@ -230,11 +230,11 @@ impl Talk {
             self.say_until(started, 0, end, rate, burst)?;
         } else {
             self.heard.done.clear();
-            (0..self.speakers).try_for_each(|speaker| self.say(speaker, Instant::now()))?;
+            (0..self.speakers).try_for_each(|speaker| self.say(speaker, Instant::now(), burst))?;
             while Instant::now() < end {
                 self.hear(end)?;
                 for speaker in std::mem::take(&mut self.heard.done) {
-                    self.say(speaker, Instant::now())?;
+                    self.say(speaker, Instant::now(), burst)?;
                 }
             }
         }
@@ -258,16 +258,19 @@ impl Talk {
                 return Ok(number);
             }
             self.lateness.add(due.elapsed());
-            self.say(number as usize % self.speakers, due)?;
+            self.say(number as usize % self.speakers, due, 1)?;
             number += 1;
         }
     }
 
-    fn say(&mut self, speaker: usize, due: Instant) -> Result<()> {
-        let said = &mut self.heard.said[speaker];
-        let line = self.heard.ledger.line(speaker, said.len());
-        said.push(Line { due, left: self.clients - 1 });
-        self.crowd.send(speaker, &line)
+    /// Says so many lines, in one piece.
+    fn say(&mut self, speaker: usize, due: Instant, lines: u32) -> Result<()> {
+        let (said, mut piece) = (&mut self.heard.said[speaker], Vec::new());
+        for _ in 0..lines {
+            piece.append(&mut self.heard.ledger.line(speaker, said.len()));
+            said.push(Line { due, left: self.clients - 1 });
+        }
+        self.crowd.send(speaker, &piece)
     }
 
     fn hear(&mut self, deadline: Instant) -> Result<()> {
@@ -332,13 +335,17 @@ impl Heard {
             return self.notice(line);
         }
         let Some((speaker, number)) = self.ledger.hear(client, line) else { return };
-        let Some(line) = self.said[speaker].get_mut(number) else { return };
+        let said = &mut self.said[speaker];
+        let is_newest = number + 1 == said.len();
+        let Some(line) = said.get_mut(number) else { return };
         let delay = now.saturating_duration_since(line.due);
         self.delays.add(delay);
         line.left -= 1;
         if line.left == 0 {
             self.lasts.add(delay);
-            self.done.push(speaker);
+            if is_newest {
+                self.done.push(speaker);
+            }
         }
         if let Some(slots) = &mut self.slots {
             slots.add(line.due, delay);

@@ -72,7 +72,7 @@ const START: [Metric; 1] = [less("start_ms", "ms to the first byte")];
 pub(crate) fn metrics(load: &Load) -> &'static [Metric] {
     match load {
         Load::Echo { rate: 0, .. } => &ECHO,
-        Load::Chat { rate: 0, speakers: 1, .. } => &FAN,
+        Load::Chat { rate: 0, speakers: 1, burst: 1, .. } => &FAN,
         Load::Chat { rate: 0, .. } => &CLOSED,
         Load::Echo { .. } | Load::Chat { .. } => &OPEN,
         Load::Stalled { .. } => &STALLED,
