@@ -74,7 +74,7 @@ mod tests {
             .lines()
             .filter_map(|line| line.strip_suffix(".svg)")?.split("](").nth(1))
             .collect();
-        assert_eq!(linked, ["cpu-by-rate", "latency", "system-calls"]);
+        assert_eq!(linked, ["cpu-latency", "cpu-by-rate", "latency", "system-calls"]);
         assert!(linked.iter().all(|name| folder.join(format!("{name}.svg")).exists()));
         fs::remove_dir_all(folder).expect("it is ours");
     }

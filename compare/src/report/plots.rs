@@ -16,7 +16,8 @@ pub(crate) struct Plot {
 }
 
 #[rustfmt::skip]
-pub(crate) const PLOTS: [Plot; 6] = [
+pub(crate) const PLOTS: [Plot; 7] = [
+    Plot { name: "cpu-latency", about: "CPU of one delivery against the time within which 99 % of them come, at 200, 1,000 and 5,000 lines a second among 100 clients: towards the left it costs less, towards the bottom it comes sooner", draw: cpu_and_latency },
     Plot { name: "cpu-by-rate", about: "CPU of one delivery, by the lines a second that 100 clients say", draw: cpu_by_rate },
     Plot { name: "latency", about: "From when a line was due to when it was read, at 1,000 lines a second among 100 clients", draw: latency },
     Plot { name: "memory", about: "Memory of the chat server by idle clients", draw: memory },
@@ -24,6 +25,9 @@ pub(crate) const PLOTS: [Plot; 6] = [
     Plot { name: "one-to-many", about: "Until the last of the clients has a line", draw: one_to_many },
     Plot { name: "stalled", about: "One client of 101 never reads: what the others notice, and what it costs", draw: stalled_reader },
 ];
+
+/// Lines a second that 100 clients say.
+const RATES: [(&str, f64); 3] = [("chat-200", 200.0), ("chat-1000", 1000.0), ("chat-5000", 5000.0)];
 
 /// Calls a delivery below which a name has no colour of its own.
 const RARE: f64 = 0.02;
@@ -46,7 +50,7 @@ fn chart(
     let most = counts.max().unwrap_or(0);
     let series = curves.into_iter().filter_map(|(name, points)| curve(name, &points, most));
     let title = format!("{title}, {}", count::usual(most));
-    Lines { title, x, y, series: series.collect() }
+    Lines { title, x, y, series: series.collect(), ..Lines::default() }
 }
 
 fn curve(name: &str, points: &[Point], usual: usize) -> Option<Series> {
@@ -81,12 +85,27 @@ fn axis(label: &str, log: bool, ticks: &[(f64, &str)]) -> Axis {
     Axis { label: label.into(), log, ticks }
 }
 
+/// A point for each rate.
+fn cpu_and_latency(results: &Results) -> Option<String> {
+    let points = |peer: &str| {
+        let median = |workload, key| value(results, workload, peer, key);
+        let points = RATES.iter().filter_map(|(workload, _)| {
+            let (cpu, p99) = (median(workload, "cpu_us")?, median(workload, "p99_us")?);
+            Some((cpu.median, p99.median / 1e3, cpu.n.min(p99.n)))
+        });
+        Some(points.collect())
+    };
+    let x = axis("CPU of one delivery, µs", true, &[]);
+    let y = axis("ms from when a line was due, 99 % of the deliveries", true, &[]);
+    let title = "CPU and latency at 200, 1,000 and 5,000 lines a second (there the name)";
+    Lines { named_at_ends: true, ..chart(results, title, x, y, points) }.draw()
+}
+
 fn cpu_by_rate(results: &Results) -> Option<String> {
-    let at = [("chat-200", 200.0), ("chat-1000", 1000.0), ("chat-5000", 5000.0)];
     let rates = [(200.0, "200"), (1000.0, "1,000"), (5000.0, "5,000")];
     let x = axis("lines a second, 100 clients", true, &rates);
     let y = axis("µs", true, &[]);
-    let points = |peer: &str| medians(results, &at, "cpu_us", peer);
+    let points = |peer: &str| medians(results, &RATES, "cpu_us", peer);
     chart(results, "CPU of one delivery", x, y, points).draw()
 }
 
@@ -181,8 +200,10 @@ mod tests {
             let plot = PLOTS.iter().find(|plot| plot.name == name).expect("a plot");
             (plot.draw)(&results)
         };
-        let svg = drawn("cpu-by-rate").expect("three rates");
-        assert!(svg.contains(">threads</text>") && !svg.contains(">asyncio</text>"));
+        for name in ["cpu-latency", "cpu-by-rate"] {
+            let svg = drawn(name).expect("two rates");
+            assert!(svg.contains(">threads</text>") && !svg.contains(">asyncio</text>"));
+        }
         assert!(drawn("latency").is_some() && drawn("system-calls").is_some());
         assert_eq!(drawn("memory"), None);
         assert_eq!(drawn("stalled"), None);

@@ -9,6 +9,12 @@ const RIGHT: f64 = 220.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 52.0;
 
+/// How far the name of a line is from its end, how far two names are from each other, and the width
+/// of a letter.
+const NAME_ASIDE: f64 = 12.0;
+const ROW: f64 = 13.0;
+const LETTER: f64 = 6.5;
+
 /// Mid tones, told apart on white and on black.
 const COLORS: [&str; 15] = [
     "#e5484d", "#f0989b", "#a83a42", "#8a8f98", "#e38c2a", "#3b82d6", "#16a3a3", "#7c6fe0",
@@ -45,6 +51,8 @@ pub(crate) struct Lines {
     pub(crate) x: Axis,
     pub(crate) y: Axis,
     pub(crate) series: Vec<Series>,
+    /// Each has its name beside its last point, not in a legend.
+    pub(crate) named_at_ends: bool,
 }
 
 /// One bar made of parts.
@@ -104,9 +112,38 @@ impl Lines {
         legend.sort_by(|one, other| other.last().total_cmp(&one.last()));
         for (place, series) in legend.iter().enumerate() {
             series.draw(svg, &x, &y);
-            series.entry(svg, top + TOP + 8.0 + place as f64 * 20.0);
+            if !self.named_at_ends {
+                series.entry(svg, top + TOP + 8.0 + place as f64 * 20.0);
+            }
+        }
+        if self.named_at_ends {
+            name_ends(svg, &legend, &x, &y);
         }
         Some(())
+    }
+}
+
+/// Each name as near to the end of its line as those before leave room, and joined to it.
+fn name_ends(svg: &mut String, series: &[&Series], x: &Scale, y: &Scale) {
+    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+    for series in series {
+        let Some(end) = series.points.last() else { continue };
+        let (from, at) = (x.place(end.0) + NAME_ASIDE, y.place(end.1));
+        let to = from + NAME_ASIDE + series.name.chars().count() as f64 * LETTER;
+        let is_free = |at: &f64| {
+            let beside = |it: &(f64, f64, f64)| from > it.1 || to < it.0;
+            taken.iter().all(|it| beside(it) || (at - it.2).abs() >= ROW)
+        };
+        let tries =
+            (0..40).flat_map(|step| [-1.0, 1.0].map(|way| at + way * f64::from(step) * 3.0));
+        let place = tries.into_iter().find(is_free).unwrap_or(at);
+        taken.push((from, to, place));
+        let (x, color) = (x.place(end.0), color(series.color));
+        let _infallible = writeln!(
+            svg,
+            "<line x1=\"{x:.1}\" y1=\"{at:.1}\" x2=\"{from:.1}\" y2=\"{place:.1}\" stroke=\"{color}\"/>"
+        );
+        text(svg, from + 3.0, place + 4.0, "", "start", &series.name);
     }
 }
 
