@@ -97,7 +97,7 @@ fn cpu_and_latency(results: &Results) -> Option<String> {
     };
     let x = axis("CPU of one delivery, µs", true, &[]);
     let y = axis("ms from when a line was due, 99 % of the deliveries", true, &[]);
-    let title = "CPU and latency at 200, 1,000 and 5,000 lines a second (there the name)";
+    let title = "CPU and latency at 200, 1,000 and 5,000 lines a second (where the name is)";
     Lines { named_at_ends: true, ..chart(results, title, x, y, points) }.draw()
 }
 

@@ -9,9 +9,10 @@ const RIGHT: f64 = 220.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 52.0;
 
-/// How far the name of a line is from its end, how far two names are from each other, and the width
-/// of a letter.
-const NAME_ASIDE: f64 = 12.0;
+/// Room for a name left of the end of its line, how far it is from there, how far two names are from
+/// each other, and the width of a letter.
+const NAME: f64 = 140.0;
+const NAME_ASIDE: f64 = 14.0;
 const ROW: f64 = 13.0;
 const LETTER: f64 = 6.5;
 
@@ -90,14 +91,21 @@ impl Lines {
     fn draw_at(&self, svg: &mut String, top: f64) -> Option<()> {
         let points = || self.series.iter().flat_map(|series| &series.points);
         self.series.iter().find(|series| series.points.len() > 1)?;
-        let x = Scale::over(points().map(|point| point.0), self.x.log, LEFT, WIDTH - RIGHT)?;
+        let (from, right) = match self.named_at_ends {
+            true => (LEFT + NAME, WIDTH - NAME_ASIDE),
+            false => (LEFT, WIDTH - RIGHT),
+        };
+        let mut x = Scale::over(points().map(|point| point.0), self.x.log, from, right)?;
+        if self.named_at_ends {
+            x.widen();
+        }
         let floor = top + HEIGHT - BOTTOM;
         let mut y = Scale::over(points().map(|point| point.1), self.y.log, floor, top + TOP)?;
         y.widen();
         text(svg, LEFT, top + 22.0, "title", "start", &self.title);
         for (value, label) in y.ticks(&self.y.ticks) {
             let at = y.place(value);
-            line(svg, (LEFT, at), (WIDTH - RIGHT, at));
+            line(svg, (LEFT, at), (right, at));
             text(svg, LEFT - 8.0, at + 4.0, "faint", "end", &label);
         }
         for (value, label) in x.ticks(&self.x.ticks) {
@@ -105,7 +113,7 @@ impl Lines {
             line(svg, (at, floor), (at, floor + 5.0));
             text(svg, at, floor + 19.0, "faint", "middle", &label);
         }
-        text(svg, (LEFT + WIDTH - RIGHT) / 2.0, floor + 40.0, "", "middle", &self.x.label);
+        text(svg, (LEFT + right) / 2.0, floor + 40.0, "", "middle", &self.x.label);
         text(svg, LEFT, top + 36.0, "faint", "start", &self.y.label);
         let mut legend: Vec<&Series> =
             self.series.iter().filter(|series| !series.points.is_empty()).collect();
@@ -123,27 +131,34 @@ impl Lines {
     }
 }
 
-/// Each name as near to the end of its line as those before leave room, and joined to it.
+/// Each name to the left of the end of its line and joined to it, as near as what is there leaves
+/// room.
 fn name_ends(svg: &mut String, series: &[&Series], x: &Scale, y: &Scale) {
+    let place = |point: &(f64, f64)| (x.place(point.0), y.place(point.1));
+    // From where to where in its row: points of the lines, and names.
     let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+    for (from, to) in series.iter().flat_map(|it| it.points.iter().zip(it.points.iter().skip(1))) {
+        let ((x1, y1), (x2, y2)) = (place(from), place(to));
+        let steps = (0..=40).map(|step| f64::from(step) / 40.0);
+        taken.extend(steps.map(|s| (x1 + s * (x2 - x1), x1 + s * (x2 - x1), y1 + s * (y2 - y1))));
+    }
     for series in series {
-        let Some(end) = series.points.last() else { continue };
-        let (from, at) = (x.place(end.0) + NAME_ASIDE, y.place(end.1));
-        let to = from + NAME_ASIDE + series.name.chars().count() as f64 * LETTER;
-        let is_free = |at: &f64| {
-            let beside = |it: &(f64, f64, f64)| from > it.1 || to < it.0;
-            taken.iter().all(|it| beside(it) || (at - it.2).abs() >= ROW)
+        let Some((end, at)) = series.points.last().map(place) else { continue };
+        let right = end - NAME_ASIDE;
+        let left = right - series.name.chars().count() as f64 * LETTER;
+        let is_free = |row: &f64| {
+            let beside = |it: &(f64, f64, f64)| right < it.0 || left > it.1;
+            taken.iter().all(|it| beside(it) || (row - it.2).abs() >= ROW)
         };
-        let tries =
-            (0..40).flat_map(|step| [-1.0, 1.0].map(|way| at + way * f64::from(step) * 3.0));
-        let place = tries.into_iter().find(is_free).unwrap_or(at);
-        taken.push((from, to, place));
-        let (x, color) = (x.place(end.0), color(series.color));
+        let rows = (0..40).flat_map(|step| [1.0, -1.0].map(|way| at + way * f64::from(step) * 4.0));
+        let row = rows.into_iter().find(is_free).unwrap_or(at);
+        taken.push((left, right, row));
+        let color = color(series.color);
         let _infallible = writeln!(
             svg,
-            "<line x1=\"{x:.1}\" y1=\"{at:.1}\" x2=\"{from:.1}\" y2=\"{place:.1}\" stroke=\"{color}\"/>"
+            "<line x1=\"{end:.1}\" y1=\"{at:.1}\" x2=\"{right:.1}\" y2=\"{row:.1}\" stroke=\"{color}\"/>"
         );
-        text(svg, from + 3.0, place + 4.0, "", "start", &series.name);
+        text(svg, right - 3.0, row + 4.0, "", "end", &series.name);
     }
 }
 
@@ -262,7 +277,8 @@ impl Scale {
         }
         let values: Vec<f64> = if self.log {
             let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
-            let steps: &[f64] = if decades.clone().count() > 3 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+            let steps: &[f64] =
+                if self.high / self.low > 1000.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
             decades.flat_map(|decade| steps.iter().map(move |s| s * 10_f64.powi(decade))).collect()
         } else {
             let step = nice((self.high - self.low) / 5.0);
@@ -346,6 +362,26 @@ mod tests {
         assert!(svg.contains("a &lt; b &amp; c") && svg.ends_with("</svg>\n"));
         assert_eq!(svg.matches("<polyline").count(), 2);
         assert!(svg.contains("prefers-color-scheme:dark"));
+    }
+
+    #[test]
+    fn names_at_the_ends_of_lines_cover_neither_each_other_nor_a_line() {
+        let ends = [("one", 5.0), ("two", 5.0), ("three", 5.1)];
+        let lines = Lines {
+            series: ends.map(|(name, at)| series(name, &[(9.0, at), (1.0, at)])).into(),
+            named_at_ends: true,
+            ..Lines::default()
+        };
+        let svg = lines.draw().expect("something to draw");
+        let row = |name: &str| -> f64 {
+            let line = svg.lines().find(|line| line.ends_with(&format!(">{name}</text>")));
+            let y = line.expect("its name").split("y=\"").nth(1).expect("its place");
+            y.split('"').next().expect("a number").parse().expect("a number")
+        };
+        let [one, two, three] = ends.map(|(name, _)| row(name));
+        let apart = [one - two, two - three, one - three].map(f64::abs);
+        assert!(apart.iter().all(|apart| *apart >= ROW), "{apart:?}");
+        assert_eq!(svg.matches("text-anchor=\"end\">one<").count(), 1);
     }
 
     #[test]
