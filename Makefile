@@ -6,7 +6,7 @@ SECONDS ?= 60
 # Options of the targets that run compare, as in make compare ARGS=--quick
 ARGS ?=
 
-.PHONY: all check compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench fmt lint doc install clients picture
+.PHONY: all check compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install clients picture
 
 all:
 	$(CARGO) build --release
@@ -32,6 +32,9 @@ floods:
 
 bench:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- bench $(ARGS)
+
+pauses:
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- pauses $(ARGS)
 
 compare:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run $(ARGS)

@@ -4,7 +4,8 @@
 //! `run` starts a fresh server and a fresh generator for each run, and `journal` keeps what came of
 //! it; `load` is the generator, on `crowd` (sockets), `ledger` (what must arrive) and `meter` (what
 //! it cost); `report` makes tables, verdicts and pictures of `results`, and `publish` puts them where
-//! they are committed; `bench` prints those of ours alone. `account` and `floods` look for faults of ours, and compare nothing.
+//! they are committed; `bench` prints those of ours alone, and `pauses` what its pause
+//! buys. `account` and `floods` look for faults of ours, and compare nothing.
 
 mod account;
 mod bench;
@@ -26,6 +27,7 @@ mod load;
 mod machine;
 mod meter;
 mod options;
+mod pauses;
 mod peers;
 mod place;
 mod plan;
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Ok(Command::Calibrate) => calibrate::show(),
         Ok(Command::Account(options)) => account::account(&options),
         Ok(Command::Floods(options)) => floods::floods(&options),
+        Ok(Command::Pauses(options)) => pauses::pauses(&options),
         Ok(Command::Load) => run::generate(),
         Err(wrong) => Err(wrong.into()),
     };

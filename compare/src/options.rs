@@ -20,6 +20,7 @@ pub(crate) enum Command {
     Calibrate,
     Account(Options),
     Floods(Options),
+    Pauses(Options),
     /// The generator's process; the job comes on standard input.
     Load,
 }
@@ -107,6 +108,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
         "calibrate" => Ok(Command::Calibrate),
         "account" => Ok(Command::Account(options)),
         "floods" => Ok(Command::Floods(options)),
+        "pauses" => Ok(Command::Pauses(options)),
         "load" => Ok(Command::Load),
         other => Err(Wrong(format!("unknown command {other}; see `compare help`"))),
     }
@@ -118,7 +120,7 @@ fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result
         // Other traffic each time.
         options.seed = std::time::UNIX_EPOCH.elapsed().map_or(SEED, |since| since.as_secs());
     }
-    if ["bench", "floods"].contains(&command) {
+    if ["bench", "floods", "pauses"].contains(&command) {
         // Each takes minutes.
         options.peers = vec![OURS.into()];
     }
@@ -169,6 +171,7 @@ fn takes(command: &str, option: &str) -> bool {
         "report" | "publish" => option == "--out",
         "account" => of_ours || ["--seconds", "--seed"].contains(&option),
         "floods" => of_ours || ["--quick", "--clients"].contains(&option),
+        "pauses" => ["--quick", "--clients", "--port", "--no-build", "--out"].contains(&option),
         _ => option != "--seconds",
     }
 }
@@ -192,10 +195,11 @@ pub(crate) fn help() -> String {
          compare calibrate         what the machine's system calls cost\n\
          compare account [OPTIONS] random traffic at ours, to the byte and the line: finds faults\n\
          compare floods [OPTIONS]  what a talker notices of floods at ours (five minutes)\n\
+         compare pauses [OPTIONS]  what the pause of our chat saves and costs (five minutes)\n\
          compare smoke             the whole chain once, small, for CI\n\n\
          Options:\n\
          \x20 --quick             3 rounds, short\n\
-         \x20 --full              all workloads, longer (an hour)\n\
+         \x20 --full              all workloads, longer (75 minutes)\n\
          \x20 --only NAMES        workloads, separated by commas; of `account` echo or chat, of\n\
          \x20                     `floods` the floods below\n\
          \x20 --peers NAMES       peers, separated by commas; ours runs always\n\
@@ -254,6 +258,7 @@ mod tests {
             (&["floods", "--seconds", "9"], "--seconds is not for `compare floods`"),
             (&["bench", "--full"], "--full is not for `compare bench`"),
             (&["run", "--seconds", "9"], "--seconds is not for `compare run`"),
+            (&["pauses", "--full"], "--full is not for `compare pauses`"),
         ] {
             let arguments = arguments.iter().map(|argument| (*argument).to_owned());
             let wrong = parse(arguments).err().expect("it is wrong").0;
@@ -280,6 +285,7 @@ mod tests {
             ("bench", "-- bench --quick"),
             ("fuzz-servers", "-- account --seconds 60 --quick"),
             ("floods", "-- floods --quick"),
+            ("pauses", "-- pauses --quick"),
         ] {
             let mut make = std::process::Command::new("make");
             make.args(["--dry-run", target, "ARGS=--quick"]).current_dir(peers::above());

@@ -180,7 +180,7 @@ fn one(options: &Options, machine: &Machine, task: &Task, tracer: Option<Tool>) 
 }
 
 /// A process of its own, so that nothing of one run is left for the next.
-fn generator(job: &Job) -> Result<Outcome> {
+pub(crate) fn generator(job: &Job) -> Result<Outcome> {
     // Not the path, where another build may lie by now.
     let mut command = Command::new("/proc/self/exe");
     command.arg("load").stdin(Stdio::piped()).stdout(Stdio::piped());

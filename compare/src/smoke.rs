@@ -62,14 +62,18 @@ pub(crate) fn smoke(options: &Options) -> Result<()> {
 
 /// The other commands, for seconds each, of what is built already.
 fn others(options: &Options, folder: &Path) -> Result<()> {
+    let pauses = "pauses --no-build --quick --clients 10 --out";
     let bench = "bench --no-build --clients 100 --rounds 1 --only burst-chat,stalled-crowd --out";
     for command in [
         bench,
+        pauses,
         "account --no-build --peers ours --seconds 1",
         "floods --no-build --quick --clients 100 --only none,long-lines",
     ] {
         let mut run = compare(options, command);
-        run.args((command == bench).then(|| folder.join("bench")));
+        if let Some((name, _)) = command.strip_suffix(" --out").and_then(|it| it.split_once(' ')) {
+            run.arg(folder.join(name));
+        }
         if !run.status()?.success() {
             return Err(format!("{command} fails").into());
         }
