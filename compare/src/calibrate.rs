@@ -1,10 +1,10 @@
 //! What the machine's own system calls cost: the floor no server gets below.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{IoSlice, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
@@ -39,11 +39,9 @@ pub(crate) fn show() -> Result<()> {
 pub(crate) fn prices(machine: &Machine) -> Result<Prices> {
     let mut prices = Prices::new();
     send_and_recv(&mut prices)?;
-    writev(&mut prices)?;
     epolls(&mut prices)?;
     accepts(&mut prices)?;
-    prices.insert("wake-up by eventfd".into(), wake_up(machine, eventfd_pair()?)?);
-    prices.insert("wake-up by pipe".into(), wake_up(machine, pipe_pair()?)?);
+    prices.insert("wake-up by eventfd".into(), wake_up(machine)?);
     pin(machine.generator)?;
     prices.insert("cache line over and back".into(), distance(machine)?);
     Ok(prices)
@@ -113,25 +111,6 @@ fn send_and_recv(prices: &mut Prices) -> Result<()> {
     Ok(())
 }
 
-fn writev(prices: &mut Prices) -> Result<()> {
-    let (near, far) = connection()?;
-    let line = [b'x'; LINE];
-    let lines = [IoSlice::new(&line); 16];
-    let sent = Cell::new(0);
-    let mut buffer = vec![0; LINE * 16 * CALLS as usize];
-    let nanos = price(
-        || Ok((&far).read_exact(&mut buffer[..sent.take()])?),
-        || {
-            for _ in 0..CALLS {
-                sent.set(sent.get() + (&near).write_vectored(&lines)?);
-            }
-            Ok(())
-        },
-    )?;
-    prices.insert("writev of 16 lines".into(), nanos);
-    Ok(())
-}
-
 fn epolls(prices: &mut Prices) -> Result<()> {
     let (mut near, far) = connection()?;
     let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -183,32 +162,16 @@ fn accepts(prices: &mut Prices) -> Result<()> {
     Ok(())
 }
 
-/// Two descriptors to write on and two to read from: there and back.
-struct Bells {
-    ring: [OwnedFd; 2],
-    hear: [OwnedFd; 2],
-}
-
-fn eventfd_pair() -> Result<Bells> {
-    let bells = [eventfd(0, EventfdFlags::CLOEXEC)?, eventfd(0, EventfdFlags::CLOEXEC)?];
-    let [one, other] = &bells;
-    Ok(Bells { hear: [one.try_clone()?, other.try_clone()?], ring: bells })
-}
-
-fn pipe_pair() -> Result<Bells> {
-    let ((one_end, one), (other_end, other)) = (rustix::pipe::pipe()?, rustix::pipe::pipe()?);
-    Ok(Bells { ring: [one, other], hear: [one_end, other_end] })
-}
-
 /// Half of a round trip between a thread on each core, who both sleep until they are rung.
-fn wake_up(machine: &Machine, bells: Bells) -> Result<f64> {
-    let Bells { ring: [there, back], hear: [at_there, at_back] } = bells;
-    let one = 1_u64.to_ne_bytes();
-    let core = machine.server;
+fn wake_up(machine: &Machine) -> Result<f64> {
+    let bell = || eventfd(0, EventfdFlags::CLOEXEC).map(Arc::new);
+    let (there, back) = (bell()?, bell()?);
+    let (at_there, at_back) = (there.clone(), back.clone());
+    let (one, core) = (1_u64.to_ne_bytes(), machine.server);
     let answering = std::thread::spawn(move || -> std::result::Result<(), String> {
         pin(core).map_err(|error| error.to_string())?;
         let mut rung = [0; 8];
-        // The other side closes its pipe, or rings twice, when it is done.
+        // The other side rings twice when it is done.
         while matches!(rustix::io::read(&at_there, &mut rung), Ok(8)) && rung == one {
             rustix::io::write(&back, &one).map_err(|error| error.to_string())?;
         }
