@@ -46,7 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 const LEGEND: &str = "
 The pause is that of `--pause`, or 0.1 ms a member where that is less. Lines a second are of all
-members together. p99 counts from when a line was due; so late was the generator to say it.
+members together. p99 counts from when a line was due; so late was the generator to say it, as p99.
+Where that is half of the whole or more, the run is not drawn, since the machine was busy otherwise.
 †: the cores were apart, which makes everything slower.";
 
 struct Trial {
@@ -148,9 +149,12 @@ fn table(samples: &[Sample]) -> Table {
 fn picture(samples: &[Sample]) -> Option<String> {
     let loads = samples.chunk_by(|one, other| one.workload == other.workload);
     let lines = loads.enumerate().map(|(color, load)| {
-        let valid = load.iter().filter(|sample| sample.outcome.fault.is_none());
-        let point = |sample| (figure(sample, "cpu_us"), figure(sample, "p99_us") / 1e3);
-        let (name, points) = (load[0].workload.clone(), valid.map(point).collect());
+        let point = |sample| {
+            let p99 = figure(sample, "p99_us") / 1e3;
+            let in_time = figure(sample, "late_p99_us") / 1e3 < p99 / 2.0;
+            in_time.then_some((figure(sample, "cpu_us"), p99))
+        };
+        let (name, points) = (load[0].workload.clone(), load.iter().filter_map(point).collect());
         Series { name, color, bold: false, dashed: false, points }
     });
     let axis = |label: &str| Axis { label: label.into(), log: true, ticks: Vec::new() };
@@ -181,9 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_figures_has_words_in_the_table_and_no_point() {
+    fn a_run_without_figures_has_words_in_the_table_and_a_late_one_no_point() {
         let mut samples = made_up::results().samples;
-        samples.truncate(3);
+        samples.truncate(4);
+        samples[3].outcome.set("late_p99_us", 200.0);
         samples.iter_mut().for_each(|sample| sample.workload = "10 members, 20/s".into());
         samples[2].outcome = Outcome::invalid("it ended");
         let text = table(&samples).text();

@@ -27,6 +27,8 @@ const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#333}.title{font-s
     font-weight:600}.faint{fill:#777}.grid{stroke:#8884;stroke-width:1}\
     @media(prefers-color-scheme:dark){text{fill:#ddd}.faint{fill:#999}}";
 
+const GRID: &str = "class=\"grid\"";
+
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) name: String,
@@ -105,12 +107,12 @@ impl Lines {
         text(svg, LEFT, top + 22.0, "title", "start", &self.title);
         for (value, label) in y.ticks(&self.y.ticks) {
             let at = y.place(value);
-            line(svg, (LEFT, at), (right, at));
+            line(svg, (LEFT, at), (right, at), GRID);
             text(svg, LEFT - 8.0, at + 4.0, "faint", "end", &label);
         }
         for (value, label) in x.ticks(&self.x.ticks) {
             let at = x.place(value);
-            line(svg, (at, floor), (at, floor + 5.0));
+            line(svg, (at, floor), (at, floor + 5.0), GRID);
             text(svg, at, floor + 19.0, "faint", "middle", &label);
         }
         text(svg, (LEFT + right) / 2.0, floor + 40.0, "", "middle", &self.x.label);
@@ -153,11 +155,8 @@ fn name_ends(svg: &mut String, series: &[&Series], x: &Scale, y: &Scale) {
         let rows = (0..40).flat_map(|step| [1.0, -1.0].map(|way| at + way * f64::from(step) * 4.0));
         let row = rows.into_iter().find(is_free).unwrap_or(at);
         taken.push((left, right, row));
-        let color = color(series.color);
-        let _infallible = writeln!(
-            svg,
-            "<line x1=\"{end:.1}\" y1=\"{at:.1}\" x2=\"{right:.1}\" y2=\"{row:.1}\" stroke=\"{color}\"/>"
-        );
+        let style = format!("stroke=\"{}\"", color(series.color));
+        line(svg, (end, at), (right, row), &style);
         text(svg, right - 3.0, row + 4.0, "", "end", &series.name);
     }
 }
@@ -168,14 +167,13 @@ impl Series {
     }
 
     fn draw(&self, svg: &mut String, x: &Scale, y: &Scale) {
-        let places = self.points.iter().map(|point| (x.place(point.0), y.place(point.1)));
-        let path: Vec<String> = places.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        let style = self.stroke();
+        let places = || self.points.iter().map(|point| (x.place(point.0), y.place(point.1)));
+        let path: Vec<String> = places().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let (style, color) = (self.stroke(), color(self.color));
         let _infallible =
             writeln!(svg, "<polyline fill=\"none\" {style} points=\"{}\"/>", path.join(" "));
         if self.points.len() <= 6 {
-            for (x, y) in self.points.iter().map(|point| (x.place(point.0), y.place(point.1))) {
-                let color = color(self.color);
+            for (x, y) in places() {
                 let _infallible =
                     writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{color}\"/>");
             }
@@ -184,9 +182,8 @@ impl Series {
 
     fn entry(&self, svg: &mut String, y: f64) {
         let from = WIDTH - RIGHT + 14.0;
-        let (to, style) = (from + 22.0, self.stroke());
-        let _infallible =
-            writeln!(svg, "<line x1=\"{from}\" y1=\"{y}\" x2=\"{to}\" y2=\"{y}\" {style}/>");
+        let to = from + 22.0;
+        line(svg, (from, y), (to, y), &self.stroke());
         text(svg, to + 6.0, y + 4.0, "", "start", &self.name);
     }
 
@@ -217,7 +214,7 @@ pub(crate) fn stacked(title: &str, label: &str, bars: &[Bar]) -> Option<String> 
     text(&mut svg, 10.0, 22.0, "title", "start", title);
     for (value, label) in scale.ticks(&[]) {
         let at = scale.place(value);
-        line(&mut svg, (at, TOP), (at, floor));
+        line(&mut svg, (at, TOP), (at, floor), GRID);
         text(&mut svg, at, floor + 16.0, "faint", "middle", &label);
     }
     text(&mut svg, (left + WIDTH - RIGHT) / 2.0, floor + 38.0, "", "middle", label);
@@ -322,11 +319,11 @@ fn text(svg: &mut String, x: f64, y: f64, class: &str, anchor: &str, words: &str
     );
 }
 
-fn line(svg: &mut String, from: (f64, f64), to: (f64, f64)) {
+fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), style: &str) {
     let ((x1, y1), (x2, y2)) = (from, to);
     let _infallible = writeln!(
         svg,
-        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" class=\"grid\"/>"
+        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" {style}/>"
     );
 }
 
