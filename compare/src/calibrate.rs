@@ -99,15 +99,6 @@ fn send_and_recv(prices: &mut Prices) -> Result<()> {
         || (0..CALLS).try_for_each(|_| Ok((&far).read_exact(&mut [0; LINE])?)),
     )?;
     prices.insert("recv".into(), recv);
-    far.set_nonblocking(true)?;
-    let empty = price(
-        || Ok(()),
-        || {
-            (0..CALLS).for_each(|_| _ = (&far).read(&mut [0; LINE]));
-            Ok(())
-        },
-    )?;
-    prices.insert("recv, nothing there".into(), empty);
     Ok(())
 }
 

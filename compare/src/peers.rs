@@ -102,7 +102,7 @@ impl Peer {
         let chat = workload.program == Program::Chat;
         match self.start {
             Start::Ncat => chat && workload.clients() < NCAT_CLIENTS,
-            // The same program otherwise.
+            // In all else it is ours.
             Start::Ours(_, [_, ..]) => workload.name.starts_with("chat-"),
             _ => true,
         }

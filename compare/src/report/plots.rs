@@ -88,12 +88,9 @@ fn axis(label: &str, log: bool, ticks: &[(f64, &str)]) -> Axis {
 /// A point for each rate.
 fn cpu_and_latency(results: &Results) -> Option<String> {
     let points = |peer: &str| {
-        let median = |workload, key| value(results, workload, peer, key);
-        let points = RATES.iter().filter_map(|(workload, _)| {
-            let (cpu, p99) = (median(workload, "cpu_us")?, median(workload, "p99_us")?);
-            Some((cpu.median, p99.median / 1e3, cpu.n.min(p99.n)))
-        });
-        Some(points.collect())
+        let of = |key| medians(results, &RATES, key, peer);
+        let points = of("cpu_us")?.into_iter().zip(of("p99_us")?);
+        Some(points.map(|((_, cpu, n), (_, p99, m))| (cpu, p99 / 1e3, n.min(m))).collect())
     };
     let x = axis("CPU of one delivery, µs", true, &[]);
     let y = axis("ms from when a line was due, 99 % of the deliveries", true, &[]);
