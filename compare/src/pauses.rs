@@ -46,8 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 const LEGEND: &str = "
 The pause is that of `--pause`, or 0.1 ms a member where that is less. Lines a second are of all
-members together. p99 counts from when a line was due; so late was the generator to say it, as p99.
-Where that is half of the whole or more, the run is not drawn, since the machine was busy otherwise.
+members together. p99 counts from when a line was due, and late is how much of it the generator took
+to say the line. Where that is half of p99 or more, the machine was busy otherwise: it is not drawn.
 †: the cores were apart, which makes everything slower.";
 
 struct Trial {
