@@ -55,13 +55,13 @@ struct Hinted {
 impl Guest {
     /// Brings the client in.
     pub(super) fn enter(chat: Chat, connection: Connection, name: String) -> Guest {
-        let me = Participant { name: name.into(), connection };
-        me.connection.set_name(me.name.clone());
-        log::info!(peer:% = me.connection.peer(), name = &*me.name; "joined");
+        connection.set_name(name);
+        let me = Participant { connection };
+        log::info!(peer:% = me.peer(), name = me.name(); "joined");
         let place = chat.0.participants.borrow_mut().insert(me.clone());
         announce(&chat, &me, Change::Joined, |here| format!("joined ({here} here)"));
         let member = chat.0.room.join();
-        chat.0.feed.send(|| ChatEvent::Joined { name: me.name.to_string() });
+        chat.0.feed.send(|| ChatEvent::Joined { name: me.name().to_owned() });
         Guest { chat, member, me, place, reason: None }
     }
 
@@ -94,7 +94,7 @@ impl Guest {
     fn welcome(&self) -> String {
         let here = self.chat.0.participants.borrow();
         let others = here.iter().filter(|(place, _)| *place != self.place);
-        names::welcome(&self.me.name, here.len() - 1, others.map(|(_, other)| &*other.name))
+        names::welcome(self.me.name(), here.len() - 1, others.map(|(_, other)| other.name()))
     }
 
     /// Relays the client's lines until it leaves, which is `Ok`, or the connection is over.
@@ -146,7 +146,7 @@ impl Guest {
     /// it has used of its rate limit, for when it comes again.
     pub(super) fn leave(mut self, reason: CloseReason, usage: Usage) {
         let Chat(chat) = &self.chat;
-        chat.returning.borrow_mut().note(self.me.connection.peer().ip(), usage, Instant::now());
+        chat.returning.borrow_mut().note(self.me.peer().ip(), usage, Instant::now());
         let farewell = farewell(reason).filter(|_| reason != CloseReason::GoingDown);
         if let Some(farewell) = farewell {
             self.answer(farewell.as_bytes());
@@ -159,7 +159,7 @@ impl Guest {
     /// Publishes a line of the client, if anything of it can be shown.
     pub(super) fn say(&self, line: &[u8]) {
         let mut said = self.chat.stamp();
-        said.extend(["<", &self.me.name, "> "]);
+        said.extend(["<", self.me.name(), "> "]);
         let prefix = said.len();
         text::clean(line, &mut said);
         if text::is_visible(&said[prefix..]) {
@@ -170,7 +170,7 @@ impl Guest {
             }
             self.chat.0.feed.send(|| {
                 let text = said[prefix..].to_owned();
-                ChatEvent::Said { name: self.me.name.to_string(), text }
+                ChatEvent::Said { name: self.me.name().to_owned(), text }
             });
             self.chat.0.floor.add(said.len());
             self.member.publish_clean(&said);
@@ -226,7 +226,7 @@ impl Drop for Guest {
         let removed = chat.removals.borrow_mut().remove(&self.place);
         let dropped = if panicking() { CloseReason::Failed } else { CloseReason::GoingDown };
         let reason = self.reason.unwrap_or(dropped);
-        chat.feed.send(|| ChatEvent::Left { name: self.me.name.to_string(), reason });
+        chat.feed.send(|| ChatEvent::Left { name: self.me.name().to_owned(), reason });
         if reason != CloseReason::GoingDown {
             announce(&self.chat, &self.me, Change::Left, |_| match (reason, removed) {
                 (CloseReason::Left, _) => "left".to_owned(),
@@ -242,7 +242,7 @@ fn announce(chat: &Chat, guest: &Participant, change: Change, words: impl FnOnce
     let here = chat.0.participants.borrow().len();
     let telling = chat.0.presence.borrow_mut().note(change, here, Instant::now());
     match telling {
-        Telling::Single => chat.say(&format!("*** {} {}", guest.name, words(here))),
+        Telling::Single => chat.say(&format!("*** {} {}", guest.name(), words(here))),
         Telling::Counted => {}
         Telling::Begun => {
             let chat = chat.clone();

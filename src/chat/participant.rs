@@ -1,7 +1,6 @@
 //! A guest as a host sees it.
 
 use std::net::SocketAddr;
-use std::rc::Rc;
 
 use crate::server::connection::{Connection, Traffic};
 
@@ -9,14 +8,13 @@ use crate::server::connection::{Connection, Traffic};
 /// A host that joins the chat's room is none.
 #[derive(Clone, Debug)]
 pub struct Participant {
-    pub(super) name: Rc<str>,
     pub(super) connection: Connection,
 }
 
 impl Participant {
     /// The name that the others read.
     pub fn name(&self) -> &str {
-        &self.name
+        self.connection.name()
     }
 
     /// The address it comes from.

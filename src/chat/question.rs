@@ -85,7 +85,7 @@ async fn ask(
         }
         let checked = {
             let here = chat.0.participants.borrow();
-            names::check(&name, chat.0.config.ascii, here.iter().map(|(_, guest)| &*guest.name))
+            names::check(&name, chat.0.config.ascii, here.iter().map(|(_, guest)| guest.name()))
         };
         let Err(why) = checked else {
             return Ok(Newcomer { name: Some(name), said: Vec::new() });

@@ -6,7 +6,7 @@
 
 mod close;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
@@ -49,7 +49,7 @@ struct Inner {
     shared: Rc<Shared>,
     peer: SocketAddr,
     opened: Instant,
-    name: Cell<Option<Rc<str>>>,
+    name: OnceCell<Box<str>>,
     bytes_in: Cell<u64>,
     bytes_out: Cell<u64>,
     missed: Cell<u64>,
@@ -182,9 +182,14 @@ impl Connection {
 
 /// For the services of this crate.
 impl Connection {
-    /// The name under which the log speaks of this client.
-    pub(crate) fn set_name(&self, name: Rc<str>) {
-        self.0.name.set(Some(name));
+    /// Names the client, for the log and for the chat; the first name it is given stays.
+    pub(crate) fn set_name(&self, name: String) {
+        let _kept = self.0.name.set(name.into());
+    }
+
+    /// The name of the client; `-` without one.
+    pub(crate) fn name(&self) -> &str {
+        self.0.name.get().map_or("-", |name| name)
     }
 
     /// The counters of the server this client is at.
@@ -265,7 +270,7 @@ impl Connection {
             shared,
             peer,
             opened: Instant::now(),
-            name: Cell::default(),
+            name: OnceCell::default(),
             bytes_in: Cell::default(),
             bytes_out: Cell::default(),
             missed: Cell::default(),
@@ -345,7 +350,8 @@ impl PartialEq for Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("peer", &self.0.peer).finish_non_exhaustive()
+        let mut connection = f.debug_struct("Connection");
+        connection.field("peer", &self.peer()).field("name", &self.name()).finish_non_exhaustive()
     }
 }
 

@@ -38,10 +38,10 @@ impl Connection {
         // It holds this connection.
         drop(self.0.writer.take());
         self.stats().closed(reason).add(1);
-        let (name, traffic) = (self.0.name.take(), self.traffic());
+        let traffic = self.traffic();
         log::info!(
             peer:% = self.peer(),
-            name = name.as_deref().unwrap_or("-"),
+            name = self.name(),
             reason = reason.as_str(),
             seconds = (traffic.connected_for.as_secs_f64() * 10.0).round() / 10.0,
             bytes_in = traffic.bytes_in,
