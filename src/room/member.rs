@@ -1,7 +1,7 @@
 //! One who takes part in a room: publishes, and takes what the others publish.
 
 use std::cell::RefMut;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -123,8 +123,8 @@ impl Member {
     }
 
     /// Waits until it [is](Self::is_ready). One task at a time may wait for a member.
-    pub(crate) async fn ready(&self) {
-        poll_fn(|cx| self.poll_ready(cx)).await;
+    pub(crate) fn ready(&self) -> impl Future<Output = ()> {
+        poll_fn(|cx| self.poll_ready(cx))
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
