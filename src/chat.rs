@@ -185,12 +185,13 @@ impl Chat {
     ) -> impl Future<Output = Result<(), CloseReason>> + use<> {
         let chat = self.clone();
         let usage = chat.0.returning.borrow().usage(connection.peer().ip());
-        let mut input = Reader::new(connection.clone(), chat.0.config.rate_limit, usage);
+        let input = Reader::new(connection, chat.0.config.rate_limit, usage);
+        // In a box, see client.rs.
+        let entering = Box::pin(enter(chat, input));
         async move {
-            // In a box, see client.rs.
-            let guest = Box::pin(enter(chat, connection, &mut input)).await?;
-            let result = guest.listen(&mut input).await;
-            guest.leave(result.err().unwrap_or(CloseReason::Left), input.usage());
+            let mut guest = entering.await?;
+            let result = guest.listen().await;
+            guest.leave(result.err().unwrap_or(CloseReason::Left));
             result
         }
     }
@@ -223,13 +224,11 @@ impl Handler for Chat {
 }
 
 /// Brings the client in, with the task that writes to it.
-async fn enter(
-    chat: Chat,
-    connection: Connection,
-    input: &mut Reader,
-) -> Result<Guest, CloseReason> {
+async fn enter(chat: Chat, mut input: Reader) -> Result<Guest, CloseReason> {
     let given = chat.guest_name();
-    let Newcomer { name, said } = question::newcomer(&chat, &connection, input, &given).await?;
+    let connection = input.connection().clone();
+    let Newcomer { name, said } =
+        question::newcomer(&chat, &connection, &mut input, &given).await?;
     let longest = chat.0.config.pause;
     if !longest.is_zero() {
         // At the first guest; later the room has one.
@@ -237,7 +236,7 @@ async fn enter(
             connection.spawn_detached(pause::keep(ringer, longest));
         }
     }
-    let guest = Guest::enter(chat, connection.clone(), name.unwrap_or(given));
+    let guest = Guest::enter(chat, input, name.unwrap_or(given));
     connection.spawn_writer(guest.writer());
     said.iter().for_each(|line| guest.say(line));
     Ok(guest)

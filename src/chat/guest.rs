@@ -11,7 +11,6 @@ use super::events::Event as ChatEvent;
 use super::presence::{Change, SUMMARY, Telling};
 use super::{BROKEN_HINT, Chat, Participant, farewell, history, names};
 use crate::client::GOODBYE;
-use crate::client::rate_limit::Usage;
 use crate::client::reader::Reader;
 use crate::client::telnet::{Event, TIMING_MARK_REPLY};
 use crate::client::writer::{missed_notice, pump};
@@ -38,7 +37,7 @@ const COMMANDS_HINT: &[u8] = b"*** there are no commands here, all read what you
 pub(super) struct Guest {
     chat: Chat,
     member: Member,
-    me: Participant,
+    input: Reader,
     /// Its key among the chat's participants.
     place: usize,
     /// Why it goes, once it says so; it may also panic, or be dropped by a server that goes down.
@@ -54,21 +53,23 @@ struct Hinted {
 
 impl Guest {
     /// Brings the client in.
-    pub(super) fn enter(chat: Chat, connection: Connection, name: String) -> Guest {
+    pub(super) fn enter(chat: Chat, input: Reader, name: String) -> Guest {
+        let connection = input.connection().clone();
         connection.set_name(name);
-        let me = Participant { connection };
-        log::info!(peer:% = me.peer(), name = me.name(); "joined");
-        let place = chat.0.participants.borrow_mut().insert(me.clone());
-        announce(&chat, &me, Change::Joined, |here| format!("joined ({here} here)"));
+        let (peer, name) = (connection.peer(), connection.name());
+        log::info!(peer:%, name; "joined");
+        let participant = Participant { connection: connection.clone() };
+        let place = chat.0.participants.borrow_mut().insert(participant);
+        announce(&chat, &connection, Change::Joined, |here| format!("joined ({here} here)"));
         let member = chat.0.room.join();
-        chat.0.feed.send(|| ChatEvent::Joined { name: me.name().to_owned() });
-        Guest { chat, member, me, place, reason: None }
+        chat.0.feed.send(|| ChatEvent::Joined { name: name.to_owned() });
+        Guest { chat, member, input, place, reason: None }
     }
 
     /// What writes to the client: welcome, message of the day, history, then the talk. It must be
     /// made before the guest says anything, so that the history ends where the talk begins.
     pub(super) fn writer(&self) -> impl Future<Output = Result<(), CloseReason>> + 'static {
-        let (chat, connection) = (self.chat.clone(), self.me.connection.clone());
+        let (chat, connection) = (self.chat.clone(), self.connection().clone());
         let (member, welcome) = (self.member.clone(), self.welcome());
         let past = chat.0.room.history(chat.0.config.history);
         // In a box, see client.rs.
@@ -93,27 +94,28 @@ impl Guest {
 
     fn welcome(&self) -> String {
         let here = self.chat.0.participants.borrow();
-        let others = here.iter().filter(|(place, _)| *place != self.place);
-        names::welcome(self.me.name(), here.len() - 1, others.map(|(_, other)| other.name()))
+        let (connection, count) = (self.connection(), here.len() - 1);
+        let others = here.iter().filter(|(_, it)| it.connection != *connection);
+        names::welcome(connection.name(), count, others.map(|(_, other)| other.name()))
     }
 
     /// Relays the client's lines until it leaves, which is `Ok`, or the connection is over.
-    pub(super) async fn listen(&self, input: &mut Reader) -> Result<(), CloseReason> {
+    pub(super) async fn listen(&mut self) -> Result<(), CloseReason> {
         let (mut interrupted, mut hinted) = (false, Hinted::default());
-        while let Some(event) = input.next().await? {
+        while let Some(event) = self.input.next().await? {
             match event {
                 Event::Line => {
                     interrupted = false;
                     let floor = &self.chat.0.floor;
-                    if floor.is_closed(input.says_much()) {
-                        input.release();
-                        floor.wait(input.says_much()).await;
+                    if floor.is_closed(self.input.says_much()) {
+                        self.input.release();
+                        floor.wait(self.input.says_much()).await;
                     }
-                    self.say(input.line());
-                    self.hint(input, &mut hinted);
+                    self.say(self.input.line());
+                    self.hint(&mut hinted);
                     if self.is_far_behind() {
                         // In a box, see client.rs.
-                        Box::pin(self.catch_up(input)).await?;
+                        Box::pin(self.catch_up()).await?;
                     }
                 }
                 Event::Reply(bytes) => {
@@ -126,7 +128,7 @@ impl Guest {
                 }
                 Event::AreYouThere => {
                     // A client that sends each key at once may stand within a line.
-                    let typed = !input.unfinished().is_empty();
+                    let typed = !self.input.unfinished().is_empty();
                     self.answer(if typed { b"\r\n" } else { b"" });
                     self.answer(b"*** yes, still here\r\n");
                 }
@@ -138,15 +140,16 @@ impl Guest {
                 Event::Leave => return Ok(()),
             }
         }
-        self.say(input.unfinished());
+        self.say(self.input.unfinished());
         Ok(())
     }
 
     /// Goes: from here on nothing new reaches the client but its farewell. The chat remembers what
     /// it has used of its rate limit, for when it comes again.
-    pub(super) fn leave(mut self, reason: CloseReason, usage: Usage) {
+    pub(super) fn leave(mut self, reason: CloseReason) {
         let Chat(chat) = &self.chat;
-        chat.returning.borrow_mut().note(self.me.peer().ip(), usage, Instant::now());
+        let (ip, usage) = (self.connection().peer().ip(), self.input.usage());
+        chat.returning.borrow_mut().note(ip, usage, Instant::now());
         let farewell = farewell(reason).filter(|_| reason != CloseReason::GoingDown);
         if let Some(farewell) = farewell {
             self.answer(farewell.as_bytes());
@@ -159,18 +162,18 @@ impl Guest {
     /// Publishes a line of the client, if anything of it can be shown.
     pub(super) fn say(&self, line: &[u8]) {
         let mut said = self.chat.stamp();
-        said.extend(["<", self.me.name(), "> "]);
+        said.extend(["<", self.connection().name(), "> "]);
         let prefix = said.len();
         text::clean(line, &mut said);
         if text::is_visible(&said[prefix..]) {
             said = self.chat.shown(said);
-            self.me.connection.stats().lines_in.add(1);
+            self.connection().stats().lines_in.add(1);
             if let Some(calendar) = &self.chat.0.calendar {
                 calendar.borrow_mut().said(self.chat.0.room.next(), Timestamp::now());
             }
             self.chat.0.feed.send(|| {
                 let text = said[prefix..].to_owned();
-                ChatEvent::Said { name: self.me.name().to_owned(), text }
+                ChatEvent::Said { name: self.connection().name().to_owned(), text }
             });
             self.chat.0.floor.add(said.len());
             self.member.publish_clean(&said);
@@ -178,9 +181,9 @@ impl Guest {
     }
 
     /// Helps a guest whose line shows that it needs it: each hint is given once, and to it alone.
-    fn hint(&self, input: &Reader, hinted: &mut Hinted) {
-        let line = input.line();
-        let is_broken = !input.is_telnet() && text::has_broken_character(line);
+    fn hint(&self, hinted: &mut Hinted) {
+        let line = self.input.line();
+        let is_broken = !self.input.is_telnet() && text::has_broken_character(line);
         let mut words = line.trim_ascii_start().split(u8::is_ascii_whitespace);
         let first = words.next().unwrap_or_default();
         let is_command = COMMANDS.iter().any(|it| first.eq_ignore_ascii_case(it.as_bytes()));
@@ -194,18 +197,22 @@ impl Guest {
 
     /// Reads nothing of a guest while it leaves half of the backlog unread: what it said would push
     /// out lines that others still have to read.
-    async fn catch_up(&self, input: &mut Reader) -> Result<(), CloseReason> {
+    async fn catch_up(&mut self) -> Result<(), CloseReason> {
         while self.is_far_behind() {
-            if self.me.connection.is_full() {
-                input.pause(BACKLOG_PAUSE).await?;
+            if self.connection().is_full() {
+                self.input.pause(BACKLOG_PAUSE).await?;
             } else {
                 // Only its own writer is late, whose turn comes.
-                input.release();
+                self.input.release();
                 yield_now().await;
-                self.me.connection.close_reason().map_or(Ok(()), Err)?;
+                self.connection().close_reason().map_or(Ok(()), Err)?;
             }
         }
         Ok(())
+    }
+
+    fn connection(&self) -> &Connection {
+        self.input.connection()
     }
 
     fn is_far_behind(&self) -> bool {
@@ -226,9 +233,9 @@ impl Drop for Guest {
         let removed = chat.removals.borrow_mut().remove(&self.place);
         let dropped = if panicking() { CloseReason::Failed } else { CloseReason::GoingDown };
         let reason = self.reason.unwrap_or(dropped);
-        chat.feed.send(|| ChatEvent::Left { name: self.me.name().to_owned(), reason });
+        chat.feed.send(|| ChatEvent::Left { name: self.connection().name().to_owned(), reason });
         if reason != CloseReason::GoingDown {
-            announce(&self.chat, &self.me, Change::Left, |_| match (reason, removed) {
+            announce(&self.chat, self.connection(), Change::Left, |_| match (reason, removed) {
                 (CloseReason::Left, _) => "left".to_owned(),
                 (CloseReason::Removed, Some(why)) => format!("left ({why})"),
                 (reason, _) => format!("left ({reason})"),
@@ -238,7 +245,7 @@ impl Drop for Guest {
 }
 
 /// Tells all in the chat that a guest came or went: at once in these words, or in a summary.
-fn announce(chat: &Chat, guest: &Participant, change: Change, words: impl FnOnce(usize) -> String) {
+fn announce(chat: &Chat, guest: &Connection, change: Change, words: impl FnOnce(usize) -> String) {
     let here = chat.0.participants.borrow().len();
     let telling = chat.0.presence.borrow_mut().note(change, here, Instant::now());
     match telling {
@@ -246,7 +253,7 @@ fn announce(chat: &Chat, guest: &Participant, change: Change, words: impl FnOnce
         Telling::Counted => {}
         Telling::Begun => {
             let chat = chat.clone();
-            guest.connection.spawn_detached(async move {
+            guest.spawn_detached(async move {
                 Timer::after(SUMMARY).await;
                 let here = chat.0.participants.borrow().len();
                 let summary = chat.0.presence.borrow_mut().summary(here);

@@ -65,6 +65,11 @@ impl Reader {
         }
     }
 
+    /// What it reads from.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// The next event; `None` at the client's FIN. Others have their turn after [`BUDGET`] events,
     /// and a client over its rate limit is not read for a while.
     ///
