@@ -116,7 +116,8 @@ impl<H> Server<H> {
 /// panics, or a shutdown's time is over), it gives its place back and is logged.
 pub(super) struct Visit<H> {
     pub(super) server: Rc<Server<H>>,
-    key: usize,
+    /// Its key among the clients: 32 bits do, as for the number of a descriptor.
+    key: u32,
     pub(super) connection: Connection,
     /// In a box: only with `max_per_ip` there is one.
     subnet: Option<Box<IpAddr>>,
@@ -139,7 +140,7 @@ impl<H> Visit<H> {
             *server.subnets.borrow_mut().entry(subnet).or_default() += 1;
         }
         let (subnet, reason) = (subnet.map(Box::new), Cell::default());
-        Visit { server, key, connection, subnet, reason, _place: place }
+        Visit { server, key: key as u32, connection, subnet, reason, _place: place }
     }
 }
 
@@ -159,7 +160,7 @@ impl<H> Drop for Visit<H> {
                 }
             }
         }
-        if let Some(client) = server.clients.borrow_mut().try_remove(self.key) {
+        if let Some(client) = server.clients.borrow_mut().try_remove(self.key as usize) {
             client.task.detach();
         }
         let _already_full = server.left.try_send(());
