@@ -18,13 +18,12 @@ const PROTOCOLS: [&[u8]; 11] = [
     b"\x16\x03",
 ];
 
-/// Bytes of the longest of these.
-const LONGEST: usize = 8;
-
 /// Compares a connection's first bytes with [`PROTOCOLS`] until none begins with them.
 #[derive(Debug, Default)]
 pub(crate) struct Sniffer {
-    seen: [u8; LONGEST],
+    /// Which of them is the first that begins with the bytes so far.
+    protocol: u8,
+    /// How many bytes these are.
     len: u8,
     /// Set once the bytes cannot be another protocol's any more.
     decided: bool,
@@ -33,18 +32,21 @@ pub(crate) struct Sniffer {
 impl Sniffer {
     /// True once the bytes so far are another protocol's; they may come in any number of pieces.
     pub(crate) fn is_foreign(&mut self, bytes: &[u8]) -> bool {
-        for &byte in bytes {
-            if self.decided {
-                return false;
-            }
+        if self.decided {
+            return false;
+        }
+        for byte in bytes {
             let len = usize::from(self.len);
-            self.seen[len] = byte;
-            self.len += 1;
-            let seen = &self.seen[..=len];
-            if PROTOCOLS.contains(&seen) {
+            let seen = &PROTOCOLS[usize::from(self.protocol)][..len];
+            let goes_on = |it: &&[u8]| it.starts_with(seen) && it.get(len) == Some(byte);
+            let Some(protocol) = PROTOCOLS.iter().position(goes_on) else {
+                self.decided = true;
+                return false;
+            };
+            (self.protocol, self.len) = (protocol as u8, self.len + 1);
+            if PROTOCOLS[protocol].len() == len + 1 {
                 return true;
             }
-            self.decided = !PROTOCOLS.iter().any(|protocol| protocol.starts_with(seen));
         }
         false
     }
