@@ -196,7 +196,8 @@ async fn until_leave(connection: &Connection, member: &Member) -> Result<(), Clo
             Event::Line | Event::AreYouThere => {}
         }
     }
-    Err(connection.closing_or_dead().await)
+    // In a box, see client.rs.
+    Err(Box::pin(connection.closing_or_dead()).await)
 }
 
 #[cfg(test)]
