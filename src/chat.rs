@@ -224,22 +224,24 @@ impl Handler for Chat {
 }
 
 /// Brings the client in, with the task that writes to it.
-async fn enter(chat: Chat, mut input: Reader) -> Result<Guest, CloseReason> {
-    let given = chat.guest_name();
-    let connection = input.connection().clone();
-    let Newcomer { name, said } =
-        question::newcomer(&chat, &connection, &mut input, &given).await?;
-    let longest = chat.0.config.pause;
-    if !longest.is_zero() {
-        // At the first guest; later the room has one.
-        if let Some(ringer) = chat.0.room.ringer() {
-            connection.spawn_detached(pause::keep(ringer, longest));
+fn enter(chat: Chat, mut input: Reader) -> impl Future<Output = Result<Guest, CloseReason>> {
+    let (given, connection) = (chat.guest_name(), input.connection().clone());
+    // A block and not an `async fn`, see client.rs.
+    async move {
+        let Newcomer { name, said } =
+            question::newcomer(&chat, &connection, &mut input, &given).await?;
+        let longest = chat.0.config.pause;
+        if !longest.is_zero() {
+            // At the first guest; later the room has one.
+            if let Some(ringer) = chat.0.room.ringer() {
+                connection.spawn_detached(pause::keep(ringer, longest));
+            }
         }
+        let guest = Guest::enter(chat, input, name.unwrap_or(given));
+        connection.spawn_writer(guest.writer());
+        said.iter().for_each(|line| guest.say(line));
+        Ok(guest)
     }
-    let guest = Guest::enter(chat, input, name.unwrap_or(given));
-    connection.spawn_writer(guest.writer());
-    said.iter().for_each(|line| guest.say(line));
-    Ok(guest)
 }
 
 /// The last line that a client reads, where it did not choose to go.
