@@ -29,8 +29,8 @@ pub(crate) enum Load {
     Time { clients: usize },
     /// `speakers` of the clients say lines of `bytes`: `burst` at a time and `rate` a second
     /// (open loop), or each its next `burst` in one piece when all others have its last (closed
-    /// loop, rate 0). So many `deaf` clients beside them never read, and have more to come than the
-    /// kernel takes.
+    /// loop, rate 0; one who speaks alone lets the room grow quiet first). So many `deaf` clients
+    /// beside them never read, and have more to come than the kernel takes.
     Chat { clients: usize, speakers: usize, bytes: usize, rate: u32, burst: u32, deaf: usize },
     /// As an open loop with one speaker, and one client more that never reads.
     Stalled { clients: usize, bytes: usize, rate: u32 },
@@ -144,6 +144,8 @@ const fn half(deaf: usize) -> Load {
 
 /// Too short for the p99 of what comes less often than a thousand times a second.
 const SHORT: [u64; 3] = [300, 350, 700];
+/// Thirty to fifty lines.
+const FANS: [u64; 3] = [800, 1000, 1500];
 const TICKS: [u64; 3] = [2200, 2200, 3200];
 /// Sixty of ten a second.
 const LINES: [u64; 3] = [6000; 3];
@@ -175,13 +177,13 @@ pub(crate) const WORKLOADS: [Workload; 28] = [
     workload("chat-crowd", Program::Chat, chat(1000, 200, 1), [0, 5, 5, 3], [1000, 1500, 2000], false,
         "1,000 clients who all speak, 200 lines a second"),
     workload("chat-paste", Program::Chat, fan(100, 1000), [0, 5, 5, 3], [500, 1000, 1500], false,
-        "1 of 100 clients pastes 1,000 lines at once, and again when everybody has the last"),
-    workload("fan-100", Program::Chat, fan(100, 1), [0, 0, 5, 3], SHORT, false,
-        "1 speaker to 100, the next line when everybody has the last"),
-    workload("fan-1000", Program::Chat, fan(1000, 1), [3, 5, 5, 3], SHORT, true,
-        "1 speaker to 1,000, the next line when everybody has the last"),
-    workload("fan-10000", Program::Chat, fan(10_000, 1), [0, 0, 5, 3], [500, 700, 1000], false,
-        "1 speaker to 10,000, the next line when everybody has the last"),
+        "1 of 100 clients pastes 1,000 lines at once, and again 25 ms after everybody has the last"),
+    workload("fan-100", Program::Chat, fan(100, 1), [0, 0, 5, 3], FANS, false,
+        "1 speaker to 100, the next line 25 ms after everybody has the last"),
+    workload("fan-1000", Program::Chat, fan(1000, 1), [3, 5, 5, 3], FANS, true,
+        "1 speaker to 1,000, the next line 25 ms after everybody has the last"),
+    workload("fan-10000", Program::Chat, fan(10_000, 1), [0, 0, 5, 3], FANS, false,
+        "1 speaker to 10,000, the next line 25 ms after everybody has the last"),
     workload("stalled", Program::Chat, Load::Stalled { clients: 100, bytes: 1000, rate: 600 },
         [0, 1, 3, 0], [6000, 6000, 8000], false,
         "100 clients, 600 lines of 1,000 bytes a second, and one client more that never reads"),

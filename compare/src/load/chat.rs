@@ -19,6 +19,10 @@ const STALL: Duration = Duration::from_secs(8);
 /// Time between two looks at whether the kernel still takes something for the deaf.
 const FILLING: Duration = Duration::from_millis(500);
 
+/// Time for which one who speaks alone is silent behind a line that everybody has: longer than two
+/// pauses of a room, so that each line finds it quiet.
+const QUIET: Duration = Duration::from_millis(25);
+
 /// Width of a slot of the stalled reader's picture.
 const SLOT: Duration = Duration::from_millis(100);
 
@@ -28,6 +32,8 @@ struct Talk {
     heard: Heard,
     clients: usize,
     speakers: usize,
+    /// How long a speaker of a closed loop waits before its next line.
+    silence: Duration,
     lateness: Histogram,
 }
 
@@ -70,6 +76,9 @@ pub(crate) fn run(job: &Job) -> Result<Outcome> {
     talk.join(job, clients)?;
     if deaf > 0 {
         talk.join_deaf(job, deaf)?;
+    }
+    if speakers == 1 {
+        talk.silence = QUIET;
     }
     let mut outcome = Outcome::default();
     let mut undelivered = talk.go(job.warm_up(), rate, burst)?;
@@ -169,7 +178,8 @@ impl Talk {
             ..Heard::default()
         };
         let (crowd, lines) = (Crowd::new(true)?, Lines::default());
-        Ok(Talk { crowd, lines, heard, clients, speakers, lateness: Histogram::default() })
+        let (silence, lateness) = (Duration::ZERO, Histogram::default());
+        Ok(Talk { crowd, lines, heard, clients, speakers, silence, lateness })
     }
 
     /// Connects everybody and waits until all have read something and the server is at rest.
@@ -234,6 +244,7 @@ impl Talk {
             while Instant::now() < end {
                 self.hear(end)?;
                 for speaker in std::mem::take(&mut self.heard.done) {
+                    self.hear_until(end.min(Instant::now() + self.silence))?;
                     self.say(speaker, Instant::now(), burst)?;
                 }
             }
