@@ -244,7 +244,11 @@ impl Talk {
             while Instant::now() < end {
                 self.hear(end)?;
                 for speaker in std::mem::take(&mut self.heard.done) {
-                    self.hear_until(end.min(Instant::now() + self.silence))?;
+                    // Without sleeping: a core that wakes takes its time, and not the server's.
+                    let silent = end.min(Instant::now() + self.silence);
+                    while Instant::now() < silent {
+                        self.hear(Instant::now())?;
+                    }
                     self.say(speaker, Instant::now(), burst)?;
                 }
             }
