@@ -184,7 +184,7 @@ impl Chat {
         connection: Connection,
     ) -> impl Future<Output = Result<(), CloseReason>> + use<> {
         let chat = self.clone();
-        let usage = chat.0.returning.borrow().usage(connection.peer().ip());
+        let usage = chat.0.returning.borrow().usage(connection.peer().subscriber());
         let input = Reader::new(connection, chat.0.config.rate_limit, usage);
         // In a box, see client.rs.
         let entering = Box::pin(enter(chat, input));

@@ -5,16 +5,21 @@ mod address;
 mod args;
 mod log;
 mod memory;
+mod notify;
 mod options;
+#[cfg(target_os = "linux")]
+mod passed;
 mod signals;
+mod socket_file;
+mod sockets;
 mod text_file;
 mod zone;
 
-use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use futures_lite::future::zip;
 use smol::LocalExecutor;
 
 pub use args::Args;
@@ -25,11 +30,12 @@ pub use zone::{local_zone, parse_zone};
 use crate::driver::{self, block_on, run};
 use crate::server::handler::Handler;
 use crate::server::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit};
-use crate::server::listener::{BindError, Listener};
 use crate::server::serve;
 use crate::server::socket::is_exhaustion;
+use notify::Notify;
 use options::{Command, Options};
 use signals::Signals;
+use sockets::Passed;
 
 /// What one program is.
 #[derive(Debug, Default)]
@@ -57,18 +63,24 @@ pub fn main<O: Default, H: Handler>(
     read: impl Fn(&mut O, &mut Args) -> Result<bool, String>,
     handler: impl FnOnce(O) -> Result<H, String>,
 ) -> ExitCode {
+    #[cfg(target_os = "linux")]
+    let passed = passed::take();
+    #[cfg(not(target_os = "linux"))]
+    let passed = Ok(Vec::new());
     let mut arguments = std::env::args_os();
     let name = args::called(arguments.next(), program.name);
     let descriptors = raise_descriptor_limit();
     let mut own = O::default();
     let read = |args: &mut Args| read(&mut own, args);
-    let (code, error) = match options::parse(program, name, arguments, descriptors, read) {
+    let is_passed = passed.as_ref().is_ok_and(|it| !it.is_empty());
+    let parsed = options::parse(program, name, arguments, descriptors, is_passed, read);
+    let (code, error) = match parsed {
         Ok(Command::Print(text)) => {
             let printed = io::stdout().write_all(text.as_bytes());
             return printed.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
         }
         Ok(Command::Serve(options)) => {
-            match start(program, name, descriptors, options, || handler(own)) {
+            match start(program, name, descriptors, passed, options, || handler(own)) {
                 Ok(()) => return ExitCode::SUCCESS,
                 Err(error) => (1, error),
             }
@@ -85,10 +97,11 @@ fn start<H: Handler>(
     program: &Program,
     name: &'static str,
     descriptors: u64,
+    passed: Result<Vec<Passed>, String>,
     options: Options,
     handler: impl FnOnce() -> Result<H, String>,
 ) -> Result<(), String> {
-    let Options { listen, mut limits, log, quiet } = options;
+    let Options { says_where, listen, paths, mut limits, log, quiet } = options;
     if descriptors <= RESERVED_DESCRIPTORS {
         let needed = RESERVED_DESCRIPTORS + 1;
         return Err(format!(
@@ -96,63 +109,39 @@ fn start<H: Handler>(
              one client; raise it with ulimit -n"
         ));
     }
+    // With --listen it needs nothing passed, and what is passed to another process does not matter.
+    let passed = if says_where { Vec::new() } else { passed? };
     log::start(name, log, quiet);
     memory::fit(program, &mut limits)?;
     let wanted = RESERVED_DESCRIPTORS.saturating_add(limits.max_clients as u64);
     driver::start(wanted).map_err(cannot_start)?;
     let handler = handler()?;
-    let bound = Listener::bind(&listen, limits);
-    let listener = bound.map_err(|error| cannot_listen(&error, &listen))?;
+    let names: Vec<String> = passed.iter().map(|it| it.name.clone()).collect();
+    let (listener, files) = sockets::open(&listen, &paths, passed, limits)?;
+    let notify = Rc::new(Notify::new());
     let executor = Rc::new(LocalExecutor::new());
     let serving = async {
         let signals = Signals::new()?;
         let (stop, stopped) = async_channel::bounded(1);
         // A task, not a part of this future: `run` polls this one at every turn of the executor,
         // and with smol's reactor a poll of the signals is a system call.
-        let _handling = executor.spawn(signals.handle(stop, listener.stats()));
-        announce(&listener);
+        let stats = listener.stats();
+        let handling = signals.handle(stop, stats.clone());
+        // It first runs when the server below accepts.
+        let _handling = executor.spawn(zip(handling, notify.clone().keep(stats)));
+        sockets::announce(&listener, &names);
         log::serving();
-        serve(&executor, listener, stopped.recv(), handler).await
+        let stopped = async {
+            let _closed = stopped.recv().await;
+            notify.stopping();
+            drop(files);
+        };
+        serve(&executor, listener, stopped, handler).await
     };
     block_on(run(&executor, serving)).map_err(cannot_start)
-}
-
-fn announce(listener: &Listener) {
-    let addresses = listener.addresses();
-    for address in &addresses {
-        ::log::info!("listening on {address}");
-    }
-    let Some(port) = addresses.first().map(SocketAddr::port) else { return };
-    if addresses.iter().all(|address| address.ip().is_loopback()) {
-        // `[::]` takes IPv4 clients too.
-        let everywhere = if addresses.iter().any(SocketAddr::is_ipv6) { "[::]" } else { "0.0.0.0" };
-        ::log::info!(
-            "only this machine can connect; --listen {everywhere}:{port} opens it to the network"
-        );
-    }
 }
 
 fn cannot_start(error: io::Error) -> String {
     let hint = if is_exhaustion(&error) { "; raise the limit with ulimit -n" } else { "" };
     format!("cannot start: {error}{hint}")
-}
-
-fn cannot_listen(error: &BindError, listen: &[SocketAddr]) -> String {
-    let address = error.address();
-    let other = listen.iter().find(|other| overlap(address, **other));
-    match (error.kind(), other) {
-        (ErrorKind::AddrInUse, Some(other)) => {
-            format!("{error}; --listen {other} is given too, and one covers the other")
-        }
-        (ErrorKind::AddrInUse, None) => {
-            format!("{error}; another program has this port, choose one with --listen")
-        }
-        _ => error.to_string(),
-    }
-}
-
-/// True for a port on one address and the same port on every address.
-fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
-    let alike = a.is_ipv4() == b.is_ipv4() && a.port() == b.port();
-    alike && a.ip() != b.ip() && (a.ip().is_unspecified() || b.ip().is_unspecified())
 }

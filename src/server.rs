@@ -10,18 +10,22 @@ mod clients;
 pub(crate) mod connection;
 #[cfg(target_os = "linux")]
 mod diag;
+pub(crate) mod handle;
 pub(crate) mod handler;
 pub(crate) mod limits;
 pub(crate) mod listener;
+pub(crate) mod peer;
 mod refusal;
 mod shared;
 pub(crate) mod socket;
 pub(crate) mod stats;
+mod stream;
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
-use std::net::TcpListener;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -33,11 +37,16 @@ pub use buffer::Buffer;
 use clients::{Clients, Server};
 #[cfg(target_os = "linux")]
 use diag::Diag;
+use handle::Admitting;
 use handler::Handler;
 use limits::make_room;
 use listener::Listener;
+#[cfg(target_os = "linux")]
+use peer::Peer;
 use refusal::{LogThrottle, Refusals};
 use shared::Shared;
+#[cfg(target_os = "linux")]
+use socket::local_address;
 use socket::{Spare, open_descriptors};
 
 use crate::driver::{Async, ensure_driven};
@@ -70,8 +79,9 @@ pub async fn serve<T>(
     handler: impl Handler,
 ) -> io::Result<()> {
     ensure_driven()?;
-    let Listener { sockets, limits, stats } = listener;
-    let max_clients = max_clients(&sockets, limits.max_clients);
+    let Listener { sockets, limits, stats, handle } = listener;
+    let open = open_descriptors().saturating_add(sockets.len() as u64);
+    let max_clients = make_room(limits.max_clients, open);
     let door = |socket| Ok((Spare::new(&socket)?, Async::new(socket)?));
     let doors = sockets.into_iter().map(door).collect::<io::Result<Vec<_>>>()?;
     let (left, gone) = async_channel::bounded(1);
@@ -93,8 +103,10 @@ pub async fn serve<T>(
         .map(|(spare, socket)| executor.spawn(accept_loop(server.clone(), socket, spare)))
         .collect();
     let clients = Clients(server.clone());
+    let admitting = Admitting::start(handle, &server);
 
     stop.await;
+    drop(admitting);
     for accepting in loops {
         accepting.cancel().await;
     }
@@ -102,19 +114,13 @@ pub async fn serve<T>(
     Ok(())
 }
 
-/// How many clients are admitted beside what the process has open now.
-fn max_clients(sockets: &[TcpListener], wanted: usize) -> usize {
-    let Some(socket) = sockets.first() else { return 0 };
-    make_room(wanted, open_descriptors(socket).saturating_add(sockets.len() as u64))
-}
-
 /// Ends clients that died while data was on its way to them, as sock_diag reports them. If the
 /// kernel does not answer sock_diag, TCP_USER_TIMEOUT is set instead, which may also cut slow
 /// readers.
 #[cfg(target_os = "linux")]
-fn watch<H: 'static>(server: &Rc<Server<H>>, listener: &TcpListener) -> Option<Task<()>> {
+fn watch<H: 'static>(server: &Rc<Server<H>>, listener: &OwnedFd) -> Option<Task<()>> {
     let (server, shared) = (server.clone(), server.shared.clone());
-    let Some(diag) = Diag::new(listener) else {
+    let Some(diag) = Diag::new(local_address(listener)?) else {
         log::warn!("the kernel does not answer sock_diag: slow readers may be cut");
         let _without_it = socket::set_user_timeout(listener, shared.limits.dead);
         return None;
@@ -122,7 +128,8 @@ fn watch<H: 'static>(server: &Rc<Server<H>>, listener: &TcpListener) -> Option<T
     let close = move |row: &diag::Row, reason| {
         let clients = server.clients.borrow();
         let mut connections = clients.iter().map(|(_, client)| &client.connection);
-        let found = connections.find(|it| it.peer() == row.peer && it.cookie() == Some(row.cookie));
+        let found = connections
+            .find(|it| it.peer() == Peer::from(row.peer) && it.cookie() == Some(row.cookie));
         let found = found.cloned();
         drop(clients);
         found.map(|connection| connection.request_close(reason));

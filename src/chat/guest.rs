@@ -148,8 +148,8 @@ impl Guest {
     /// it has used of its rate limit, for when it comes again.
     pub(super) fn leave(mut self, reason: CloseReason) {
         let Chat(chat) = &self.chat;
-        let (ip, usage) = (self.connection().peer().ip(), self.input.usage());
-        chat.returning.borrow_mut().note(ip, usage, Instant::now());
+        let (whose, usage) = (self.connection().peer().subscriber(), self.input.usage());
+        chat.returning.borrow_mut().note(whose, usage, Instant::now());
         let farewell = farewell(reason).filter(|_| reason != CloseReason::GoingDown);
         if let Some(farewell) = farewell {
             self.answer(farewell.as_bytes());

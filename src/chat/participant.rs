@@ -1,8 +1,7 @@
 //! A guest as a host sees it.
 
-use std::net::SocketAddr;
-
 use crate::server::connection::{Connection, Traffic};
+use crate::server::peer::Peer;
 
 /// A guest who was in the chat when [`Chat::participants`](crate::Chat::participants) was called.
 /// A host that joins the chat's room is none.
@@ -17,8 +16,8 @@ impl Participant {
         self.connection.name()
     }
 
-    /// The address it comes from.
-    pub fn peer(&self) -> SocketAddr {
+    /// Where it comes from.
+    pub fn peer(&self) -> Peer {
         self.connection.peer()
     }
 

@@ -1,6 +1,28 @@
 //! The value of `--listen`. Names are not resolved: a resolver waits, which takes another thread.
+//! No I/O.
 
 use std::net::{Ipv6Addr, SocketAddr};
+use std::os::unix::net;
+use std::path::PathBuf;
+
+/// The path of a unix socket, as it stands behind `unix:`.
+///
+/// # Errors
+/// One line, when no socket can have it.
+pub(super) fn read_path(path: &str) -> Result<PathBuf, String> {
+    if path.is_empty() || path.starts_with('@') {
+        return Err(format!(
+            "--listen unix: takes the path of a file, such as unix:/run/chat.sock, not '{path}'"
+        ));
+    }
+    let bytes = path.len();
+    net::SocketAddr::from_pathname(path).map(|_| path.into()).map_err(|_| {
+        format!(
+            "--listen unix:{path} has {bytes} bytes, and a socket's path has room for about 100; \
+             give a shorter one"
+        )
+    })
+}
 
 /// `ADDRESS:PORT`, `[IPV6]:PORT`, or an address alone, with or without brackets, which gets the
 /// program's port.
@@ -25,7 +47,7 @@ pub(super) fn read(value: &str, port: u16) -> Result<SocketAddr, String> {
         };
         format!(
             "--listen takes a numeric address such as 0.0.0.0:{port} or [::]:{port}, \
-             not '{value}'{names}{local}"
+             or unix: and a path, not '{value}'{names}{local}"
         )
     })
 }
@@ -51,6 +73,19 @@ mod tests {
 
     fn said(value: &str) -> String {
         read(value, 8002).map_or_else(|error| error, |address| address.to_string())
+    }
+
+    #[test]
+    fn a_path_is_taken_that_a_socket_can_have() {
+        let long = |bytes| "x".repeat(bytes);
+        for path in ["/run/chat.sock", "chat.sock", &long(100)] {
+            assert_eq!(read_path(path), Ok(path.into()));
+        }
+        for (path, said) in [("", "not ''"), ("@chat", "not '@chat'"), (&long(200), "200 bytes")] {
+            let error = read_path(path).expect_err("no socket has it");
+            assert!(error.contains(said), "{error}");
+        }
+        assert!(said("/run/chat.sock").contains("or unix: and a path, not '/run/chat.sock'"));
     }
 
     #[test]
@@ -89,7 +124,10 @@ mod tests {
         for (value, offer) in [
             ("localhost", "not 'localhost'; names are not resolved, give 127.0.0.1:8002"),
             ("LocalHost:80", "names are not resolved, give 127.0.0.1:80"),
-            ("chat.example:80", "such as 0.0.0.0:80 or [::]:80, not 'chat.example:80'; names are"),
+            (
+                "chat.example:80",
+                "such as 0.0.0.0:80 or [::]:80, or unix: and a path, not 'chat.example:80'; names are",
+            ),
             (":80", "such as 0.0.0.0:80"),
             ("8002", "such as 0.0.0.0:8002"),
             ("[::1:80", "such as 0.0.0.0:80"),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser};
@@ -16,8 +17,12 @@ const MIB: usize = 1024 * 1024;
 /// What the options set.
 #[derive(Debug)]
 pub(super) struct Options {
+    /// True with `--listen`.
+    pub(super) says_where: bool,
     /// Addresses to listen on.
     pub(super) listen: Vec<SocketAddr>,
+    /// Unix sockets to listen on.
+    pub(super) paths: Vec<PathBuf>,
     /// The shared limits.
     pub(super) limits: Limits,
     /// Form of the log.
@@ -37,7 +42,8 @@ pub(super) enum Command {
 
 /// Reads the command line of a program, without the name that it is `called` by. An option that
 /// only this program has goes to `own`, which returns false when there is none of that name.
-/// `descriptors` is the limit that the clients have to fit in.
+/// `descriptors` is the limit that the clients have to fit in, and `passed` says whether a service
+/// manager passes sockets to listen on.
 ///
 /// # Errors
 /// One line that names what is wrong and how to mend it.
@@ -46,13 +52,21 @@ pub(super) fn parse(
     called: &str,
     arguments: impl IntoIterator<Item = OsString>,
     descriptors: u64,
+    passed: bool,
     mut own: impl FnMut(&mut Args) -> Result<bool, String>,
 ) -> Result<Command, String> {
     let mut args = Args { parser: Parser::from_args(arguments), option: String::new() };
     let max_clients = clients_below(descriptors);
     let (send_buffer, receive_buffer) = (program.kernel_buffer, program.kernel_buffer);
     let limits = Limits { max_clients, send_buffer, receive_buffer, ..Limits::default() };
-    let mut options = Options { listen: Vec::new(), limits, log: Format::Text, quiet: false };
+    let mut options = Options {
+        says_where: false,
+        listen: Vec::new(),
+        paths: Vec::new(),
+        limits,
+        log: Format::Text,
+        quiet: false,
+    };
     while let Some(argument) = args.parser.next().map_err(|error| error.to_string())? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => {
@@ -73,8 +87,9 @@ pub(super) fn parse(
             return Err(format!("unknown option --{}", args.option));
         }
     }
-    options.check(descriptors)?;
-    if options.listen.is_empty() {
+    options.says_where = !options.listen.is_empty() || !options.paths.is_empty();
+    options.check(descriptors, passed)?;
+    if !options.says_where && !passed {
         options.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, program.port)));
     }
     Ok(Command::Serve(options))
@@ -91,10 +106,11 @@ fn help(program: &Program, called: &str, clients: usize) -> String {
     // A buffer for sending and one for receiving, and Linux doubles both.
     let kernel = clients.saturating_mul(4 * program.kernel_buffer).div_ceil(MIB);
     format!(
-        "{own}  --listen ADDR      address to listen on, repeatable; numeric IPv4 or IPv6 (127.0.0.1:{port})
+        "{own}  --listen ADDR      address to listen on, repeatable: numeric IPv4 or IPv6, or unix:PATH, a socket
+                     that all on this machine may use who may enter its directory (127.0.0.1:{port})
   --max-clients N    clients at once, 1 to {clients}, the descriptor limit minus {RESERVED_DESCRIPTORS} ({clients})
-  --max-per-ip N     clients at once from one IPv4 address or IPv6 /64, loopback exempt,
-                     0 to 4294967295; 0 is no limit ({max_per_ip})
+  --max-per-ip N     clients at once from one IPv4 address or IPv6 /64, loopback and
+                     unix sockets exempt, 0 to 4294967295; 0 is no limit ({max_per_ip})
   --stall SECONDS    drop a client that has output waiting and takes none for so long,
                      1 to 86400, below --dead ({stall})
   --dead SECONDS     find a peer that vanished without a word in this time, 2 to 32767 ({dead})
@@ -107,6 +123,9 @@ Signals: SIGINT, SIGTERM and SIGHUP (the terminal is closed) end it within 2 s, 
 SIGINT or SIGTERM at once; nohup keeps SIGHUP from it.
 SIGUSR1 writes one line of stats to standard error.
 
+Without --listen it listens on the sockets that systemd passes, if any (LISTEN_FDS). It tells
+systemd when it is ready, how many clients it has, and that it is alive (NOTIFY_SOCKET).
+
 {clients} clients cost at most {memory} MiB in this process and {kernel} MiB in the kernel's buffers.
 "
     )
@@ -117,7 +136,13 @@ impl Options {
     fn read(&mut self, args: &mut Args, port: u16) -> Result<bool, String> {
         let limits = &mut self.limits;
         match args.option() {
-            "listen" => self.listen.push(address::read(&args.text()?, port)?),
+            "listen" => {
+                let value = args.text()?;
+                match value.strip_prefix("unix:") {
+                    Some(path) => self.paths.push(address::read_path(path)?),
+                    None => self.listen.push(address::read(&value, port)?),
+                }
+            }
             "max-clients" => limits.max_clients = args.number(1..=u32::MAX as usize)?,
             "max-per-ip" => limits.max_per_ip = args.number(0..=u32::MAX as usize)?,
             // A day.
@@ -138,7 +163,7 @@ impl Options {
     }
 
     /// Finds what does not go together, or is more than the system gives.
-    fn check(&self, descriptors: u64) -> Result<(), String> {
+    fn check(&self, descriptors: u64, passed: bool) -> Result<(), String> {
         let Limits { max_clients, stall, dead, .. } = self.limits;
         let most = clients_below(descriptors);
         if max_clients > most {
@@ -152,10 +177,21 @@ impl Options {
             let (stall, dead) = (stall.as_secs(), dead.as_secs());
             return Err(format!("--stall {stall} must be below --dead {dead}; give --dead too"));
         }
+        if passed && self.says_where {
+            return Err(
+                "--listen is given, and LISTEN_FDS passes sockets too; leave one out".into()
+            );
+        }
         for (index, address) in self.listen.iter().enumerate() {
             // Port 0 is another port each time.
             if address.port() > 0 && self.listen[..index].contains(address) {
                 return Err(format!("--listen {address} is given twice; leave one out"));
+            }
+        }
+        for (index, path) in self.paths.iter().enumerate() {
+            if self.paths[..index].contains(path) {
+                let path = path.display();
+                return Err(format!("--listen unix:{path} is given twice; leave one out"));
             }
         }
         Ok(())
@@ -169,7 +205,7 @@ mod tests {
     fn parsed(arguments: &[&str]) -> Result<Options, String> {
         let chat = Program { name: "chat", port: 8002, ..Program::default() };
         let arguments = arguments.iter().map(OsString::from);
-        match parse(&chat, "chat", arguments, 1024, |_| Ok(false))? {
+        match parse(&chat, "chat", arguments, 1024, false, |_| Ok(false))? {
             Command::Serve(options) => Ok(options),
             Command::Print(text) => Err(text),
         }
@@ -196,6 +232,7 @@ mod tests {
         for (arguments, said) in [
             (&["--listen", "localhost"][..], "numeric address such as 0.0.0.0:8002"),
             (&["--listen", "::1", "--listen", "[::1]:8002"], "[::1]:8002 is given twice"),
+            (&["--listen", "unix:/a", "--listen", "unix:/a"], "unix:/a is given twice"),
             (&["--listen"], "--listen needs a value"),
             (&["--stall", "x"], "whole number from 1 to 86400"),
             (&["--stall", "40"], "must be below --dead 40"),

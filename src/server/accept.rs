@@ -1,7 +1,7 @@
 //! The accept loop: each client is taken in, or told why it cannot come in.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use futures_lite::future::{poll_fn, yield_now};
@@ -10,12 +10,14 @@ use super::clients::{Client, Server, Visit};
 use super::connection::Connection;
 use super::handler::Handler;
 use super::limits::{ACCEPT_PAUSE, BUDGET};
+use super::peer::Peer;
 use super::socket::{Spare, accept, is_exhaustion};
+use super::stream::Stream;
 use crate::driver::{Async, Timer};
 
 pub(super) async fn accept_loop<H: Handler>(
     server: Rc<Server<H>>,
-    socket: Async<TcpListener>,
+    socket: Async<OwnedFd>,
     mut spare: Spare,
 ) {
     let mut failures = 0;
@@ -43,10 +45,11 @@ pub(super) async fn accept_loop<H: Handler>(
 impl<H: Handler> Server<H> {
     /// Accepts the client at the head of the queue. If there is no descriptor left for it, it is
     /// only told so and closed.
-    fn take(self: &Rc<Self>, listener: &TcpListener, spare: &mut Spare) -> io::Result<()> {
-        match accept(listener) {
+    fn take(self: &Rc<Self>, listener: &OwnedFd, spare: &mut Spare) -> io::Result<()> {
+        let limits = &self.shared.limits;
+        match accept(listener, limits) {
             Ok((stream, peer)) => self.welcome(stream, peer),
-            Err(error) if is_exhaustion(&error) => spare.accept(listener, |stream| {
+            Err(error) if is_exhaustion(&error) => spare.accept(listener, limits, |stream| {
                 self.complain(&error);
                 let why = "server full, please try again later";
                 self.refusals.tell(&self.shared.stats, &stream, why);
@@ -56,8 +59,9 @@ impl<H: Handler> Server<H> {
         Ok(())
     }
 
-    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let (place, subnet) = match self.admit(peer) {
+    /// Starts the task of one client, or tells it why there is none.
+    pub(super) fn welcome(self: &Rc<Self>, stream: Stream, peer: Peer) {
+        let (place, subnet) = match self.admit(&peer) {
             Ok(admitted) => admitted,
             Err(why) => {
                 self.refusals.tell(&self.shared.stats, &stream, &why);

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use smol::Task;
 
 use super::connection::Connection;
 use super::limits::{SHUTDOWN, TEARDOWN};
-use super::listener::subnet;
+use super::peer::Peer;
 use super::refusal::{LogThrottle, Refusals};
 use super::shared::Shared;
 use super::stats::CloseReason;
@@ -29,7 +29,7 @@ pub(super) struct Server<H> {
     pub(super) max_clients: usize,
     /// One permit a client.
     pub(super) places: Arc<Semaphore>,
-    /// Clients by [`subnet`]; empty unless `max_per_ip` is set.
+    /// Clients by [`Peer::subnet`]; empty unless `max_per_ip` is set.
     pub(super) subnets: RefCell<HashMap<IpAddr, usize>>,
     pub(super) clients: RefCell<Slab<Client>>,
     pub(super) refusals: Refusals,
@@ -89,20 +89,19 @@ impl<H> Server<H> {
     }
 
     /// A place for one more client from `peer`, or why there is none.
-    pub(super) fn admit(
-        &self,
-        peer: SocketAddr,
-    ) -> Result<(SemaphoreGuardArc, Option<IpAddr>), String> {
+    pub(super) fn admit(&self, peer: &Peer) -> Result<(SemaphoreGuardArc, Option<IpAddr>), String> {
         let max_per_ip = self.shared.limits.max_per_ip;
         let place = self.places.try_acquire_arc().ok_or_else(|| {
             let s = if self.max_clients == 1 { "" } else { "s" };
             format!("server full ({} client{s}), please try again later", self.max_clients)
         })?;
-        let subnet = subnet(peer.ip()).filter(|_| max_per_ip > 0);
-        if subnet.is_some_and(|it| self.subnets.borrow().get(&it) >= Some(&max_per_ip)) {
-            return Err(format!("too many connections from {}", peer.ip()));
+        let subnet = peer.subnet().filter(|_| max_per_ip > 0);
+        match (subnet, peer.ip()) {
+            (Some(it), Some(ip)) if self.subnets.borrow().get(&it) >= Some(&max_per_ip) => {
+                Err(format!("too many connections from {ip}"))
+            }
+            _ => Ok((place, subnet)),
         }
-        Ok((place, subnet))
     }
 
     pub(super) fn complain(&self, error: &io::Error) {

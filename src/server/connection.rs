@@ -10,7 +10,6 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
@@ -21,8 +20,10 @@ use smol::Task;
 
 use super::buffer::Buffer;
 use super::limits::BUFFER_BYTES;
+use super::peer::Peer;
 use super::shared::Shared;
 use super::stats::{CloseReason, Stats};
+use super::stream::Stream;
 use crate::driver::{Async, Timer};
 
 /// A connected client; clones are the same connection. An idle one holds no buffer.
@@ -45,10 +46,9 @@ pub struct Traffic {
 }
 
 struct Inner {
-    socket: Async<TcpStream>,
+    socket: Async<Stream>,
     shared: Rc<Shared>,
-    /// The address and port of the client, in 12 bytes less than a [`SocketAddr`].
-    peer: (IpAddr, u16),
+    peer: Peer,
     opened: Instant,
     name: OnceCell<Box<str>>,
     bytes_in: Cell<u64>,
@@ -71,9 +71,9 @@ struct Inner {
 }
 
 impl Connection {
-    /// The client's address; IPv4 mapped into IPv6 is given as IPv4.
-    pub fn peer(&self) -> SocketAddr {
-        self.0.peer.into()
+    /// Who the client is.
+    pub fn peer(&self) -> Peer {
+        self.0.peer
     }
 
     /// What has come through it so far.
@@ -261,15 +261,11 @@ impl Connection {
 
 /// For the server.
 impl Connection {
-    pub(super) fn new(
-        shared: Rc<Shared>,
-        stream: TcpStream,
-        peer: SocketAddr,
-    ) -> io::Result<Connection> {
+    pub(super) fn new(shared: Rc<Shared>, stream: Stream, peer: Peer) -> io::Result<Connection> {
         Ok(Connection(Rc::new(Inner {
             socket: Async::new(stream)?,
             shared,
-            peer: (peer.ip(), peer.port()),
+            peer,
             opened: Instant::now(),
             name: OnceCell::default(),
             bytes_in: Cell::default(),

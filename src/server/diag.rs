@@ -10,7 +10,7 @@ mod stuck;
 mod table;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ use table::{CONNECTED, LISTENING, request, rows};
 /// The shortest time between two looks at all connections.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Asks the kernel for the connections of one listening socket.
+/// Asks the kernel for the connections of one listening TCP socket.
 pub(crate) struct Diag {
     socket: OwnedFd,
     local: SocketAddr,
@@ -40,12 +40,12 @@ pub(crate) struct Diag {
 impl Diag {
     /// `None` where the kernel does not answer, or does not know this socket: it may be of
     /// another network namespace.
-    pub(crate) fn new(listener: &TcpListener) -> Option<Diag> {
+    pub(crate) fn new(local: SocketAddr) -> Option<Diag> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let protocol = Some(netlink::SOCK_DIAG);
         let socket =
             socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, protocol).ok()?;
-        let diag = Diag { socket, local: listener.local_addr().ok()? };
+        let diag = Diag { socket, local };
         diag.ask_for(LISTENING).ok()?;
         let mut known = false;
         while diag.read(&mut [0; BUFFER_BYTES], |_| known = true).ok()? {}
@@ -110,7 +110,7 @@ impl Diag {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::net::TcpStream;
+    use std::net::{TcpListener, TcpStream};
 
     use proptest::prelude::*;
 
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn the_kernel_tells_what_a_peer_has_not_taken() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let diag = Diag::new(&listener).expect("an answer");
+        let diag = Diag::new(listener.local_addr().expect("an address")).expect("an answer");
         let _reads_nothing = TcpStream::connect(diag.local).expect("accepted");
         let (mut socket, peer) = listener.accept().expect("a client");
         socket.set_nonblocking(true).expect("a socket");

@@ -64,7 +64,7 @@ pub struct Limits {
     /// far as they need, and admits no more than fit below it.
     pub max_clients: usize,
     /// Clients at once from one IPv4 address or IPv6 /64, 0 by default, which is no limit. Loopback
-    /// is exempt.
+    /// and unix sockets are exempt.
     pub max_per_ip: usize,
     /// A client that has output waiting and takes no byte of it for this time is dropped; 30 s.
     pub stall: Duration,

@@ -1,26 +1,31 @@
 //! The sockets a server accepts on: bound, with the backlog and the options that every accepted
-//! connection inherits.
+//! TCP connection inherits.
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use super::handle::ServerHandle;
 use super::limits::Limits;
-use super::socket::{is_exhaustion, listen};
+use super::socket::{adopt_listener, is_exhaustion, listen, local_address, local_name};
 use super::stats::Stats;
 
 /// Bound sockets, the limits of the server that will accept from them, and its counters.
 #[derive(Debug)]
 pub struct Listener {
-    pub(super) sockets: Vec<TcpListener>,
+    pub(super) sockets: Vec<OwnedFd>,
     pub(super) limits: Limits,
     pub(super) stats: Rc<Stats>,
+    pub(super) handle: ServerHandle,
 }
 
 impl Listener {
-    /// Binds all of `addresses`, of which there should be one at least; port 0 lets the system choose. `[::]` takes IPv4 clients too,
-    /// unless an IPv4 address with the same port is asked for beside it.
+    /// Binds all of `addresses`; port 0 lets the system choose. `[::]` takes IPv4 clients too,
+    /// unless an IPv4 address with the same port is asked for beside it. There may be none, for a
+    /// server that gets its sockets from [`add`](Self::add) or its connections from
+    /// [`admit`](ServerHandle::admit).
     ///
     /// # Errors
     /// The first address that cannot be bound, and why; none stays bound then.
@@ -34,12 +39,38 @@ impl Listener {
                     .map_err(|source| BindError { address, source })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Listener { sockets, limits, stats: Rc::default() })
+        let (stats, handle) = (Rc::default(), ServerHandle::default());
+        Ok(Listener { sockets, limits, stats, handle })
     }
 
-    /// The addresses in the order they were asked for, with the ports the system chose.
+    /// Takes a socket that listens already: a `TcpListener` or `UnixListener` of the standard
+    /// library, or one that another process passed. It becomes non-blocking and gets the same
+    /// options and backlog as those of [`bind`](Self::bind). The file of a unix socket stays its
+    /// owner's, who removes it when the server has ended.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for anything but a stream socket that listens
+    /// on TCP or as a unix socket; otherwise what the system says.
+    pub fn add(&mut self, socket: impl Into<OwnedFd>) -> io::Result<()> {
+        let socket = socket.into();
+        adopt_listener(&socket, &self.limits)?;
+        self.sockets.push(socket);
+        Ok(())
+    }
+
+    /// The IP addresses in the order they were asked for or added, with the ports the system chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+        self.sockets.iter().filter_map(local_address).collect()
+    }
+
+    /// What the log calls each socket.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.sockets.iter().map(local_name).collect()
+    }
+
+    /// Takes connections that the host accepts itself to the server that gets this listener.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
     }
 
     /// Counters of the clients that come through this listener; they go on when the server has it.
@@ -92,42 +123,9 @@ impl std::error::Error for BindError {
     }
 }
 
-/// What [`Limits::max_per_ip`] counts by: the [`subscriber`], or `None` for loopback, which is
-/// exempt.
-pub(crate) fn subnet(ip: IpAddr) -> Option<IpAddr> {
-    (!ip.is_loopback()).then(|| subscriber(ip))
-}
-
-/// Whom an address belongs to. One subscriber has a whole IPv6 /64 (RFC 6177), but the /64 of
-/// link-local addresses is everybody on the link (RFC 4291 2.5.6), and behind NAT64's prefix
-/// stands each time an IPv4 address (RFC 6052 2.1).
-pub(crate) fn subscriber(ip: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = ip else { return ip };
-    match v6.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, ..] => Ipv4Addr::from_bits(v6.to_bits() as u32).into(),
-        _ if v6.is_unicast_link_local() => ip,
-        _ => IpAddr::V6((v6.to_bits() & (!0 << 64)).into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn origin_of(ip: &str) -> Option<String> {
-        subnet(ip.parse().expect("an address")).map(|ip| ip.to_string())
-    }
-
-    #[test]
-    fn one_ipv6_subscriber_counts_as_one_and_loopback_not_at_all() {
-        assert_eq!(origin_of("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2::"));
-        assert_eq!(origin_of("192.0.2.7").as_deref(), Some("192.0.2.7"));
-        assert_eq!(origin_of("fe80::1:2").as_deref(), Some("fe80::1:2"), "one of many on a link");
-        assert_eq!(origin_of("64:ff9b::192.0.2.7").as_deref(), Some("192.0.2.7"), "over NAT64");
-        assert_eq!(origin_of("64:ff9b:1::1").as_deref(), Some("64:ff9b:1::"));
-        assert_eq!(origin_of("127.9.9.9"), None);
-        assert_eq!(origin_of("::1"), None);
-    }
 
     #[test]
     fn a_main_that_returns_a_bind_error_prints_it_in_words() {

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +12,7 @@ use futures_lite::future::{or, yield_now};
 use super::limits::{REFUSAL_GRACE, REFUSALS, REPEAT_PAUSE};
 use super::shared::Shared;
 use super::stats::{CloseReason, Stats};
+use super::stream::Stream;
 use crate::driver::{Async, Timer};
 
 /// Those that are still reading why, and the log that speaks of them now and then.
@@ -27,7 +27,7 @@ impl Refusals {
     }
 
     /// Tells a client why it cannot come in, then FIN. MUST NOT wait.
-    pub(super) fn tell(&self, stats: &Stats, mut stream: &TcpStream, why: &str) {
+    pub(super) fn tell(&self, stats: &Stats, mut stream: &Stream, why: &str) {
         let refused = stats.closed(CloseReason::Full);
         refused.add(1);
         if self.log.is_due() {
@@ -36,14 +36,14 @@ impl Refusals {
         let line = format!("*** {why}\r\n");
         // A new socket's send buffer is empty, so this cannot block.
         let _best_effort = stream.write(line.as_bytes());
-        let _best_effort = stream.shutdown(Shutdown::Write);
+        let _best_effort = stream.shutdown_write();
         // What it has said already would make a close at once a RST, which takes the line from it.
         let _best_effort = stream.read(&mut [0; 512]);
     }
 
     /// Keeps a refused client's socket open while it reads why, for [`REFUSAL_GRACE`] and
     /// while fewer than [`REFUSALS`] others do.
-    pub(super) fn linger(&self, shared: &Shared, stream: TcpStream) {
+    pub(super) fn linger(&self, shared: &Shared, stream: Stream) {
         if let Some(place) = self.places.try_acquire_arc() {
             if let Some(task) = shared.spawn(let_read(stream, place)) {
                 task.detach();
@@ -53,7 +53,7 @@ impl Refusals {
 }
 
 /// Reads and discards until the refused client has closed, so that no RST takes the line from it.
-async fn let_read(stream: TcpStream, _place: SemaphoreGuardArc) {
+async fn let_read(stream: Stream, _place: SemaphoreGuardArc) {
     let Ok(socket) = Async::new(stream) else { return };
     let closed = async {
         let mut discarded = [0; 512];

@@ -1,10 +1,10 @@
 //! The system calls that make a socket to accept on, and accept from it.
 //!
-//! Options are set on the listening socket once, never on a connection, which inherits them: a
-//! set of six costs six system calls.
+//! Options are set on the listening TCP socket once, never on its connections, which inherit them:
+//! a set of six costs six system calls. Unix sockets inherit none.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -12,10 +12,12 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 #[cfg(not(target_vendor = "apple"))]
 use rustix::net::SocketFlags;
-use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
+use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketType, getsockname, sockopt};
 use rustix::process::{Resource, getrlimit};
 
 use super::limits::{BACKLOG, Limits};
+use super::peer::Peer;
+use super::stream::Stream;
 
 /// A non-blocking socket that listens on `address`; `[::]` for IPv6 alone if an IPv4 socket is
 /// to have the same port.
@@ -23,37 +25,114 @@ pub(crate) fn listen(
     address: SocketAddr,
     beside_ipv4: bool,
     limits: &Limits,
-) -> io::Result<TcpListener> {
+) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = open(family)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, beside_ipv4)?;
     }
-    sockopt::set_socket_send_buffer_size(&socket, limits.send_buffer)?;
-    sockopt::set_socket_recv_buffer_size(&socket, limits.receive_buffer)?;
-    // A telnet synch sends its data mark urgent; out of line it would be missing from its command.
-    sockopt::set_socket_oobinline(&socket, true)?;
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    set_keepalive(&socket, limits.dead)?;
+    set_options(&socket, family, limits)?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
-    Ok(TcpListener::from(socket))
+    Ok(socket)
+}
+
+/// Makes a socket that listens already as those of [`listen`] are.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] for anything but a stream socket that listens on TCP or as a unix
+/// socket.
+pub(crate) fn adopt_listener(socket: &OwnedFd, limits: &Limits) -> io::Result<()> {
+    // On Apple's systems none says that it listens; there the listen(2) below is what fails.
+    #[cfg(not(target_vendor = "apple"))]
+    if sockopt::socket_acceptconn(socket) != Ok(true) {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    adopt(socket, limits)?;
+    Ok(rustix::net::listen(socket, BACKLOG)?)
+}
+
+/// Makes a connection that somebody else accepted as those of [`accept`] are.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] for anything but a stream socket over TCP or a unix socket, and
+/// [`ErrorKind::NotConnected`] for one that has no peer.
+pub(crate) fn adopt_stream(socket: OwnedFd, limits: &Limits) -> io::Result<(Stream, Peer)> {
+    adopt(&socket, limits)?;
+    let peer = peer(&socket, rustix::net::getpeername(&socket)?)?;
+    // No listening socket is asked about it, see `diag`.
+    #[cfg(target_os = "linux")]
+    if peer.ip().is_some() {
+        set_user_timeout(&socket, limits.dead)?;
+    }
+    Ok((Stream::from(socket), peer))
 }
 
 /// A non-blocking connection, and the address a person knows its peer by: IPv4 where it was
 /// mapped into IPv6.
-pub(crate) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+pub(crate) fn accept(listener: &OwnedFd, limits: &Limits) -> io::Result<(Stream, Peer)> {
     #[cfg(not(target_vendor = "apple"))]
-    let (socket, peer) = rustix::net::acceptfrom_with(listener, FLAGS)?;
+    let (socket, address) = rustix::net::acceptfrom_with(listener, FLAGS)?;
     #[cfg(target_vendor = "apple")]
-    let (socket, peer) = rustix::net::acceptfrom(listener).and_then(|(socket, peer)| {
+    let (socket, address) = rustix::net::acceptfrom(listener).and_then(|(socket, peer)| {
         set_flags(&socket)?;
         Ok((socket, peer))
     })?;
-    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-    let peer = peer.ok_or_else(|| io::Error::from(ErrorKind::ConnectionAborted))?;
-    Ok((TcpStream::from(socket), SocketAddr::new(peer.ip().to_canonical(), peer.port())))
+    let peer = peer(&socket, address)?;
+    if peer.ip().is_none() {
+        set_options(&socket, AddressFamily::UNIX, limits)?;
+    }
+    Ok((Stream::from(socket), peer))
+}
+
+/// The IP address and port of a TCP socket.
+pub(crate) fn local_address(socket: &OwnedFd) -> Option<SocketAddr> {
+    getsockname(socket).ok()?.try_into().ok()
+}
+
+/// The address of a socket as a person writes it: `unix:` and its path if it is a unix socket, with
+/// `@` before a name that is no file's.
+pub(crate) fn local_name(socket: &OwnedFd) -> String {
+    if let Some(address) = local_address(socket) {
+        return address.to_string();
+    }
+    let unix = getsockname(socket).and_then(SocketAddrUnix::try_from).ok();
+    let path = unix.as_ref().and_then(|it| Some(String::from_utf8_lossy(it.path_bytes()?)));
+    #[cfg(target_os = "linux")]
+    if let Some(name) = unix.as_ref().and_then(SocketAddrUnix::abstract_name) {
+        return format!("unix:@{}", String::from_utf8_lossy(name));
+    }
+    format!("unix:{}", path.unwrap_or_default())
+}
+
+fn adopt(socket: &OwnedFd, limits: &Limits) -> io::Result<()> {
+    let family = getsockname(socket)?.address_family();
+    let is_known = [AddressFamily::INET, AddressFamily::INET6, AddressFamily::UNIX];
+    if sockopt::socket_type(socket)? != SocketType::STREAM || !is_known.contains(&family) {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(socket, true)?;
+    Ok(set_options(socket, family, limits)?)
+}
+
+fn peer(socket: &OwnedFd, address: Option<SocketAddrAny>) -> io::Result<Peer> {
+    if let Some(Ok(ip)) = address.map(SocketAddr::try_from) {
+        return Ok(ip.into());
+    }
+    if getsockname(socket)?.address_family() != AddressFamily::UNIX {
+        return Err(ErrorKind::ConnectionAborted.into());
+    }
+    #[cfg(target_os = "linux")]
+    let (uid, pid) = sockopt::socket_peercred(socket).map_or((None, None), |it| {
+        // 0 for a process that this PID namespace does not see.
+        let pid = u32::try_from(it.pid.as_raw_nonzero().get()).ok().filter(|pid| *pid > 0);
+        (Some(it.uid.as_raw()), pid)
+    });
+    #[cfg(not(target_os = "linux"))]
+    let (uid, pid) = (None, None);
+    Ok(Peer::Unix { uid, pid })
 }
 
 /// True when descriptors or memory have run out.
@@ -69,7 +148,7 @@ pub(crate) struct Spare(Option<OwnedFd>);
 impl Spare {
     /// # Errors
     /// No descriptor is left: nobody could be served nor be refused.
-    pub(crate) fn new(listener: &TcpListener) -> io::Result<Spare> {
+    pub(crate) fn new(listener: &OwnedFd) -> io::Result<Spare> {
         Ok(Spare(Some(rustix::io::fcntl_dupfd_cloexec(listener, 0)?)))
     }
 
@@ -79,11 +158,12 @@ impl Spare {
     /// Those of accept(2): nobody is there, or the spare was not to be had.
     pub(crate) fn accept(
         &mut self,
-        listener: &TcpListener,
-        refuse: impl FnOnce(TcpStream),
+        listener: &OwnedFd,
+        limits: &Limits,
+        refuse: impl FnOnce(Stream),
     ) -> io::Result<()> {
         self.0 = None;
-        let refused = accept(listener).map(|(stream, _)| refuse(stream));
+        let refused = accept(listener, limits).map(|(stream, _)| refuse(stream));
         self.0 = Spare::new(listener).ok().and_then(|spare| spare.0);
         refused
     }
@@ -91,8 +171,8 @@ impl Spare {
 
 /// Descriptors that this process has open, by the lowest number that is free: right but for gaps,
 /// which cost a polite refusal later, and the same on every Unix.
-pub(crate) fn open_descriptors(listener: &TcpListener) -> u64 {
-    match rustix::io::fcntl_dupfd_cloexec(listener, 0) {
+pub(crate) fn open_descriptors() -> u64 {
+    match open(AddressFamily::UNIX) {
         Ok(free) => free.as_raw_fd() as u64,
         // All that the limit allows.
         Err(_) => getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
@@ -104,12 +184,12 @@ const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
 #[cfg(not(target_vendor = "apple"))]
 fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
-    rustix::net::socket_with(family, SocketType::STREAM, FLAGS, Some(ipproto::TCP))
+    rustix::net::socket_with(family, SocketType::STREAM, FLAGS, None)
 }
 
 #[cfg(target_vendor = "apple")]
 fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
-    let socket = rustix::net::socket(family, SocketType::STREAM, Some(ipproto::TCP))?;
+    let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
     set_flags(&socket)?;
     Ok(socket)
 }
@@ -121,9 +201,22 @@ fn set_flags(socket: &OwnedFd) -> rustix::io::Result<()> {
     rustix::io::ioctl_fionbio(socket, true)
 }
 
+/// What the kernel holds for each client, and how it finds out that one is gone.
+fn set_options(socket: &OwnedFd, family: AddressFamily, limits: &Limits) -> rustix::io::Result<()> {
+    sockopt::set_socket_send_buffer_size(socket, limits.send_buffer)?;
+    sockopt::set_socket_recv_buffer_size(socket, limits.receive_buffer)?;
+    // A telnet synch sends its data mark urgent; out of line it would be missing from its command.
+    sockopt::set_socket_oobinline(socket, true)?;
+    if family != AddressFamily::UNIX {
+        sockopt::set_tcp_nodelay(socket, true)?;
+        set_keepalive(socket, limits.dead)?;
+    }
+    Ok(())
+}
+
 /// Probes start after half of `dead` and come every eighth of it, in whole seconds; the first
 /// one due at `dead` finds that so many were not answered. OpenBSD has one pace for all sockets.
-fn set_keepalive(socket: &OwnedFd, dead: Duration) -> io::Result<()> {
+fn set_keepalive(socket: &OwnedFd, dead: Duration) -> rustix::io::Result<()> {
     sockopt::set_socket_keepalive(socket, true)?;
     #[cfg(not(target_os = "openbsd"))]
     {
@@ -140,7 +233,7 @@ fn set_keepalive(socket: &OwnedFd, dead: Duration) -> io::Result<()> {
 /// Has Linux find peers dead while data is under way, where nobody else does. It looks when a
 /// probe is due, so the timeout stands half a second short: the probe at `dead` must find it over.
 #[cfg(target_os = "linux")]
-pub(crate) fn set_user_timeout(listener: &TcpListener, dead: Duration) -> io::Result<()> {
+pub(crate) fn set_user_timeout(socket: &OwnedFd, dead: Duration) -> io::Result<()> {
     let timeout = dead.saturating_sub(Duration::from_millis(500)).as_millis();
-    Ok(sockopt::set_tcp_user_timeout(listener, u32::try_from(timeout).unwrap_or(u32::MAX))?)
+    Ok(sockopt::set_tcp_user_timeout(socket, u32::try_from(timeout).unwrap_or(u32::MAX))?)
 }

@@ -11,6 +11,7 @@ use rustix::termios::{InputModes, OptionalActions, tcgetattr, tcsetattr};
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -117,6 +118,27 @@ pub(crate) fn listen() -> (Listener, SocketAddr) {
     let listener = Listener::bind(&[loopback], Limits::default()).expect("a free port");
     let address = listener.addresses()[0];
     (listener, address)
+}
+
+/// A new folder for the files of one test, which goes with them.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("smol-{name}-{}", std::process::id()));
+        std::fs::create_dir(&path).expect("a temporary folder");
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.0.join(file)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _left_to_the_system = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Says so and returns true when one of the programs is not installed.

@@ -3,11 +3,13 @@
 
 #![cfg(target_os = "linux")]
 
+mod activation;
 mod chat;
 mod cli;
 mod clients;
 mod echo;
 mod embed;
+mod embed_sockets;
 mod examples;
 mod footprint;
 mod harness;
@@ -24,4 +26,5 @@ mod stderr;
 mod telnet;
 mod terminal;
 mod time;
+mod unix;
 mod vanish;

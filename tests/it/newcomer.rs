@@ -76,7 +76,7 @@ fn stamped_lines_begin_with_hours_and_minutes() {
 fn comings_and_goings_are_stamped_like_lines() {
     let server = Server::start("chat", &["--timestamps"]);
     let mut ann = server.guest(&mut []);
-    drop(server.client());
+    drop(server.guest(&mut []));
     for what in ["guest2 joined (2 here)", "guest2 left"] {
         let line = ann.line();
         let (stamp, told) = line.split_at(6);

@@ -1,11 +1,10 @@
 //! How a connection ends: politely where its client is still there, and recorded in one log line.
 
 use std::future::poll_fn;
-use std::net::Shutdown;
 use std::time::Duration;
 
 use futures_lite::future::or;
-use rustix::net::sockopt;
+use rustix::net::{getpeername, sockopt};
 
 use super::{Connection, Inner};
 use crate::driver::Timer;
@@ -65,7 +64,7 @@ impl Connection {
             if let Some(writer) = writer {
                 writer.await?;
             }
-            socket.get_ref().shutdown(Shutdown::Write).map_err(|_| CloseReason::Lost)?;
+            socket.get_ref().shutdown_write().map_err(|_| CloseReason::Lost)?;
             while !input_over.get() {
                 poll_fn(|cx| self.poll_buffer(cx, BUFFER_BYTES)).await?;
             }
@@ -85,11 +84,13 @@ impl Connection {
 
     /// Waits until the client's machine has acknowledged everything, however slowly. The socket
     /// stays open for that: once it was closed, nobody would notice a stuck client, and what the
-    /// kernel still held for it would count as nobody's.
+    /// kernel still held for it would count as nobody's. What was written to a unix socket is with
+    /// the peer already.
     async fn until_taken(&self) {
         let mut pause = Duration::from_millis(5);
         // A connection that is closed on both sides has no peer.
-        while cfg!(target_os = "linux") && self.0.socket.get_ref().peer_addr().is_ok() {
+        let tells = cfg!(target_os = "linux") && self.peer().ip().is_some();
+        while tells && getpeername(&self.0.socket).is_ok() {
             let waited = async {
                 Timer::after(pause).await;
                 None

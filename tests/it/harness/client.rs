@@ -3,6 +3,9 @@
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -36,10 +39,24 @@ impl Client {
         Client::over(TcpStream::from(socket))
     }
 
+    pub(crate) fn connect_unix(path: &Path) -> Client {
+        Client::over_unix(UnixStream::connect(path).expect("the server accepts"))
+    }
+
     pub(crate) fn over(stream: TcpStream) -> Client {
+        stream.set_nodelay(true).expect("a socket");
+        Client::over_socket(stream.into())
+    }
+
+    pub(crate) fn over_unix(stream: UnixStream) -> Client {
+        Client::over_socket(stream.into())
+    }
+
+    /// What std does with a TCP socket, it does with any.
+    fn over_socket(socket: OwnedFd) -> Client {
+        let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
-        stream.set_nodelay(true).expect("a socket");
         Client { stream: BufReader::with_capacity(4096, stream), name: String::new() }
     }
 

@@ -33,11 +33,16 @@ impl Server {
 
     /// As [`start_command`](Self::start_command), on an address that tests seldom use.
     pub(crate) fn start_listening(command: &mut Command, listen: &str) -> Server {
-        let mut child = spawn(command.stderr(Stdio::piped()), listen);
-        let log = follow(child.stderr.take().expect("stderr is piped"));
-        let mut server = Server { child, address: SocketAddr::from(([0; 4], 0)), log };
+        let mut server = Server::start_as_told(listening(command, listen));
         server.address = server.listens();
         server
+    }
+
+    /// Starts a command that says itself where to listen, if anywhere: the address is not known.
+    pub(crate) fn start_as_told(command: &mut Command) -> Server {
+        let mut child = spawn(command.stderr(Stdio::piped()));
+        let log = follow(child.stderr.take().expect("stderr is piped"));
+        Server { child, address: SocketAddr::from(([0; 4], 0)), log }
     }
 
     /// Starts a server whose log nobody here reads, and which cannot say where it listens: on a
@@ -45,7 +50,7 @@ impl Server {
     pub(crate) fn start_unheard(command: impl Fn() -> Command) -> Server {
         loop {
             let address = free_address();
-            let child = spawn(&mut command(), &address.to_string());
+            let child = spawn(listening(&mut command(), &address.to_string()));
             let mut server = Server { child, address, log: mpsc::channel().1 };
             if server.accepts() {
                 return server;
@@ -225,13 +230,16 @@ pub(crate) fn binary(name: &str) -> &'static str {
     }
 }
 
-fn spawn(command: &mut Command, listen: &str) -> Child {
+fn spawn(command: &mut Command) -> Child {
     take_turn();
     // A crowd of clients needs as many descriptors here as the server has.
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("as allowed");
-    let command = command.args(["--listen", listen]).stdin(Stdio::null()).stdout(Stdio::null());
     command.spawn().expect("the server starts")
+}
+
+fn listening<'a>(command: &'a mut Command, listen: &str) -> &'a mut Command {
+    command.args(["--listen", listen]).stdin(Stdio::null()).stdout(Stdio::null())
 }
 
 /// A command that runs a server from a shell line, in which `"$0" "$@"` stands for it.
