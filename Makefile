@@ -6,7 +6,7 @@ SECONDS ?= 60
 # Options of the targets that run compare, as in make compare ARGS=--quick
 ARGS ?=
 
-.PHONY: all check compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install clients picture
+.PHONY: all check sizes test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install clients picture
 
 all:
 	$(CARGO) build --release
@@ -14,10 +14,18 @@ all:
 check: fmt lint doc test
 
 test: clients
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace
 
 test-smol-reactor: clients
 	$(CARGO) test --locked --no-default-features --lib --tests
+
+test-utc:
+	$(CARGO) clippy --locked --lib --bins --tests --no-default-features --features one-thread -- -D warnings
+	$(CARGO) test --locked --no-default-features --features one-thread --lib
+	$(CARGO) test --locked --no-default-features --features one-thread --test it -- cli:: without_local_time
+
+sizes:
+	python3 packaging/sizes.py
 
 fuzz:
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
@@ -56,10 +64,10 @@ compare-setup:
 	sh compare/peers/setup.sh
 
 fmt:
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 
 lint:
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --lib --bins --tests --no-default-features -- -D warnings
 	RUSTFLAGS="--cfg fuzzing" $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 

@@ -18,8 +18,6 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use slab::Slab;
 
 pub use events::{Event, Events};
@@ -28,11 +26,13 @@ pub use participant::Participant;
 use crate::client::GOODBYE;
 use crate::client::rate_limit::RateLimit;
 use crate::client::reader::Reader;
+use crate::moment::Moment;
 use crate::room::{BACKLOG_BYTES, Room};
 use crate::server::connection::Connection;
 use crate::server::handler::Handler;
 use crate::server::stats::CloseReason;
 use crate::text;
+use crate::zone::TimeZone;
 use calendar::Calendar;
 use events::Feed;
 use floor::Floor;
@@ -210,7 +210,7 @@ impl Chat {
     /// What stands in front of a line now.
     fn stamp(&self) -> String {
         let calendar = self.0.calendar.as_ref();
-        calendar.map(|it| it.borrow().stamp(Timestamp::now())).unwrap_or_default()
+        calendar.map(|it| it.borrow().stamp(Moment::now())).unwrap_or_default()
     }
 }
 

@@ -42,12 +42,14 @@ mod echo;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod moment;
 #[doc(hidden)]
 pub mod program;
 mod room;
 mod server;
 mod text;
 mod time;
+mod zone;
 
 pub use chat::{Chat, ChatConfig, Event, Events, Participant};
 pub use client::rate_limit::RateLimit;
@@ -56,7 +58,6 @@ pub use client::writer::{missed_notice, pump};
 pub use driver::{HostLoop, Turn};
 pub use driver::{Timer, block_on, run};
 pub use echo::echo;
-pub use jiff::tz::TimeZone;
 pub use room::{Line, Member, Room};
 pub use server::connection::{Connection, Traffic};
 pub use server::handle::ServerHandle;
@@ -67,6 +68,7 @@ pub use server::peer::Peer;
 pub use server::stats::{CloseReason, Counter, Stats};
 pub use server::{Buffer, serve};
 pub use time::{Clock, FormatError};
+pub use zone::TimeZone;
 
 /// Cases of a property test: as many as PROPTEST_CASES says (`make fuzz` sets it), or `default`.
 #[cfg(test)]

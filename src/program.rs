@@ -13,8 +13,12 @@ mod signals;
 mod socket_file;
 mod sockets;
 mod text_file;
+#[cfg(not(feature = "local-time"))]
+mod utc;
+#[cfg(feature = "local-time")]
 mod zone;
 
+use std::env::ArgsOs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -25,6 +29,9 @@ use smol::LocalExecutor;
 pub use args::Args;
 pub use memory::{BACKLOG_BYTES, ECHO_BYTES, TERMINAL_BYTES};
 pub use text_file::read_text;
+#[cfg(not(feature = "local-time"))]
+pub use utc::{local_zone, parse_zone};
+#[cfg(feature = "local-time")]
 pub use zone::{local_zone, parse_zone};
 
 use crate::driver::{self, block_on, run};
@@ -55,11 +62,13 @@ pub struct Program {
     pub help: &'static str,
 }
 
-/// Runs a program until a signal ends it: `read` sets an option that only this program has, or
-/// returns false when there is none of that name, and `handler` makes what serves a client of
-/// them. The exit code is 2 for a wrong option, and 1 when the program cannot start.
+/// Runs a program until a signal ends it: the first of its arguments is the name it is called by,
+/// `read` sets an option that only this program has, or returns false when there is none of that
+/// name, and `handler` makes what serves a client of them. The exit code is 2 for a wrong option,
+/// and 1 when the program cannot start.
 pub fn main<O: Default, H: Handler>(
     program: &Program,
+    mut arguments: ArgsOs,
     read: impl Fn(&mut O, &mut Args) -> Result<bool, String>,
     handler: impl FnOnce(O) -> Result<H, String>,
 ) -> ExitCode {
@@ -67,7 +76,6 @@ pub fn main<O: Default, H: Handler>(
     let passed = passed::take();
     #[cfg(not(target_os = "linux"))]
     let passed = Ok(Vec::new());
-    let mut arguments = std::env::args_os();
     let name = args::called(arguments.next(), program.name);
     let descriptors = raise_descriptor_limit();
     let mut own = O::default();

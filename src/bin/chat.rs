@@ -1,5 +1,6 @@
 //! The chat server: what one client writes, all others read.
 
+use std::env::ArgsOs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -38,8 +39,13 @@ Options:
 ",
 };
 
-fn main() -> ExitCode {
-    program::main(&CHAT, Options::read, Options::chat)
+pub(crate) fn main() -> ExitCode {
+    serve(std::env::args_os())
+}
+
+/// Runs it with these arguments, of which the first is the name that it is called by.
+pub(crate) fn serve(arguments: ArgsOs) -> ExitCode {
+    program::main(&CHAT, arguments, Options::read, Options::chat)
 }
 
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! The echo server: sends every byte back.
 
+use std::env::ArgsOs;
 use std::process::ExitCode;
 
 use smol_servers::echo;
@@ -26,6 +27,11 @@ Options:
 ",
 };
 
-fn main() -> ExitCode {
-    program::main(&ECHO, |(), _| Ok(false), |()| Ok(echo))
+pub(crate) fn main() -> ExitCode {
+    serve(std::env::args_os())
+}
+
+/// Runs it with these arguments, of which the first is the name that it is called by.
+pub(crate) fn serve(arguments: ArgsOs) -> ExitCode {
+    program::main(&ECHO, arguments, |(), _| Ok(false), |()| Ok(echo))
 }

@@ -1,5 +1,6 @@
 //! The time server: sends everyone the time once a second.
 
+use std::env::ArgsOs;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -32,8 +33,13 @@ Options:
 ",
 };
 
-fn main() -> ExitCode {
-    program::main(&TIME, Options::read, Options::clock)
+pub(crate) fn main() -> ExitCode {
+    serve(std::env::args_os())
+}
+
+/// Runs it with these arguments, of which the first is the name that it is called by.
+pub(crate) fn serve(arguments: ArgsOs) -> ExitCode {
+    program::main(&TIME, arguments, Options::read, Options::clock)
 }
 
 #[derive(Default)]

@@ -3,11 +3,14 @@
 
 use std::collections::VecDeque;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-
+use crate::moment::strftime::strftime;
+use crate::moment::{DAY, Moment, SECOND};
 use crate::room::HISTORY_LINES;
+use crate::zone::{self, TimeZone};
+
+/// A day, by how many came before it since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Day(i64);
 
 /// Stamps lines, and remembers on which days the lines of the history were said.
 #[derive(Debug)]
@@ -15,7 +18,7 @@ pub(super) struct Calendar {
     zone: TimeZone,
     /// Days on which anything was said, each with the number of its first line; no more than there
     /// are lines in a history.
-    days: VecDeque<(Date, u64)>,
+    days: VecDeque<(Day, u64)>,
 }
 
 impl Calendar {
@@ -24,16 +27,16 @@ impl Calendar {
     }
 
     /// What stands in front of a line at this moment: `HH:MM `.
-    pub(super) fn stamp(&self, now: Timestamp) -> String {
-        self.zone.to_datetime(now).strftime("%H:%M ").to_string()
+    pub(super) fn stamp(&self, now: Moment) -> String {
+        strftime("%H:%M ", now, &self.zone).unwrap_or_default()
     }
 
-    pub(super) fn today(&self, now: Timestamp) -> Date {
-        self.zone.to_datetime(now).date()
+    pub(super) fn today(&self, now: Moment) -> Day {
+        Day((now.0 + zone::offset(&self.zone, now) * SECOND).div_euclid(DAY))
     }
 
     /// Notes that line `number` is said now.
-    pub(super) fn said(&mut self, number: u64, now: Timestamp) {
+    pub(super) fn said(&mut self, number: u64, now: Moment) {
         let today = self.today(now);
         if self.days.back().is_none_or(|(day, _)| *day != today) {
             if self.days.len() == HISTORY_LINES {
@@ -44,27 +47,24 @@ impl Calendar {
     }
 
     /// The day on which line `number` was said, if that is known.
-    pub(super) fn day_of(&self, number: u64) -> Option<Date> {
+    pub(super) fn day_of(&self, number: u64) -> Option<Day> {
         let later = self.days.partition_point(|(_, first)| *first <= number);
         Some(self.days[later.checked_sub(1)?].0)
     }
 }
 
 /// What stands above the lines of a former day.
-pub(super) fn heading(day: Date) -> String {
-    day.strftime("*** %A, %-d %B %Y:\r\n").to_string()
+pub(super) fn heading(day: Day) -> String {
+    strftime("*** %A, %-d %B %Y:\r\n", Moment(day.0 * DAY), &TimeZone::UTC).unwrap_or_default()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "local-time"))]
 mod tests {
     use super::*;
 
-    fn at(hours: i64) -> Timestamp {
-        Timestamp::from_second(hours * 3600).expect("a moment")
-    }
-
     #[test]
     fn every_line_is_of_the_day_on_which_it_was_said() {
+        let at = |hours: i64| Moment(hours * 3600 * SECOND);
         let mut calendar = Calendar::new(TimeZone::fixed(jiff::tz::offset(2)));
         for (number, hours) in [(3, 1), (4, 20), (7, 22), (9, 60)] {
             calendar.said(number, at(hours));

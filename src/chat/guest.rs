@@ -5,7 +5,6 @@ use std::thread::panicking;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::yield_now;
-use jiff::Timestamp;
 
 use super::events::Event as ChatEvent;
 use super::presence::{Change, SUMMARY, Telling};
@@ -15,6 +14,7 @@ use crate::client::reader::Reader;
 use crate::client::telnet::{Event, TIMING_MARK_REPLY};
 use crate::client::writer::{missed_notice, pump};
 use crate::driver::Timer;
+use crate::moment::Moment;
 use crate::room::Member;
 use crate::server::connection::Connection;
 use crate::server::stats::CloseReason;
@@ -169,7 +169,7 @@ impl Guest {
             said = self.chat.shown(said);
             self.connection().stats().lines_in.add(1);
             if let Some(calendar) = &self.chat.0.calendar {
-                calendar.borrow_mut().said(self.chat.0.room.next(), Timestamp::now());
+                calendar.borrow_mut().said(self.chat.0.room.next(), Moment::now());
             }
             self.chat.0.feed.send(|| {
                 let text = said[prefix..].to_owned();

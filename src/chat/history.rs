@@ -1,10 +1,9 @@
 //! What was said before a newcomer came, told to it.
 
-use jiff::Timestamp;
-
 use super::Chat;
 use super::calendar::heading;
 use crate::client::writer::missed_notice;
+use crate::moment::Moment;
 use crate::server::connection::Connection;
 use crate::server::stats::CloseReason;
 
@@ -28,7 +27,7 @@ pub(super) async fn tell(
     let s = if lines.len() == 1 { "" } else { "s" };
     let mut part = format!("*** the last {} line{s}:\r\n", lines.len()).into_bytes();
     let calendar = chat.0.calendar.as_ref();
-    let today = calendar.map(|it| it.borrow().today(Timestamp::now()));
+    let today = calendar.map(|it| it.borrow().today(Moment::now()));
     let (mut shown, mut missed) = (today, 0);
     for &number in lines {
         let mut line = Vec::new();

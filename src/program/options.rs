@@ -14,6 +14,10 @@ use crate::server::limits::{Limits, RESERVED_DESCRIPTORS, clients_below};
 
 const MIB: usize = 1024 * 1024;
 
+const NO_ZONES: &str = "
+This program was built without local-time: all times are UTC.
+";
+
 /// What the options set.
 #[derive(Debug)]
 pub(super) struct Options {
@@ -105,6 +109,7 @@ fn help(program: &Program, called: &str, clients: usize) -> String {
     let memory = program.memory_of(clients).div_ceil(MIB);
     // A buffer for sending and one for receiving, and Linux doubles both.
     let kernel = clients.saturating_mul(4 * program.kernel_buffer).div_ceil(MIB);
+    let zones = if cfg!(feature = "local-time") { "" } else { NO_ZONES };
     format!(
         "{own}  --listen ADDR      address to listen on, repeatable: numeric IPv4 or IPv6, or unix:PATH, a socket
                      that all on this machine may use who may enter its directory (127.0.0.1:{port})
@@ -125,7 +130,7 @@ SIGUSR1 writes one line of stats to standard error.
 
 Without --listen it listens on the sockets that systemd passes, if any (LISTEN_FDS). It tells
 systemd when it is ready, how many clients it has, and that it is alive (NOTIFY_SOCKET).
-
+{zones}
 {clients} clients cost at most {memory} MiB in this process and {kernel} MiB in the kernel's buffers.
 "
     )

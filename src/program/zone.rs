@@ -1,6 +1,6 @@
 //! The time zone that is shown: that of `--zone` or TZ, or else the system's, read once.
 
-use jiff::tz::TimeZone;
+use crate::zone::TimeZone;
 
 /// When summer time begins and ends, for a string that names summer time but gives no rule. POSIX
 /// leaves that open; glibc and tzcode take this one.

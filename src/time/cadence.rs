@@ -3,11 +3,8 @@
 use std::iter::successors;
 use std::time::Duration;
 
-use jiff::civil::{DateTime, Time};
-use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{SignedDuration, Timestamp};
-
-const DAY: SignedDuration = SignedDuration::from_hours(24);
+use crate::moment::{DAY, Moment, SECOND};
+use crate::zone::{self, TimeZone};
 
 /// When to tick: whenever the clocks of a zone show a multiple of `every` since midnight. Each day
 /// counts anew, and begins with a tick even where it has no midnight.
@@ -19,15 +16,15 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug)]
 pub(super) struct Cadence {
     pub(super) zone: TimeZone,
-    every: SignedDuration,
+    /// Nanoseconds, 1 to [`DAY`].
+    every: i64,
 }
 
 impl Cadence {
     /// Zero counts as a second, and more than a day as a day.
     pub(super) fn new(zone: TimeZone, every: Duration) -> Cadence {
-        let every = SignedDuration::try_from(every).map_or(DAY, |every| every.min(DAY));
-        let every = if every.is_zero() { SignedDuration::from_secs(1) } else { every };
-        Cadence { zone, every }
+        let every = i64::try_from(every.as_nanos()).map_or(DAY, |every| every.min(DAY));
+        Cadence { zone, every: if every == 0 { SECOND } else { every } }
     }
 
     /// Time until the next tick, by a wall clock that reads `now` and may be stepped at any moment,
@@ -37,68 +34,63 @@ impl Cadence {
     /// burst, and at most one and a half, so that it makes no pause. Where the two ticks around
     /// `now` are by themselves nearer to or farther from each other than `every`, half of their
     /// distance, or one and a half of it, counts instead.
-    pub(super) fn until_tick(&self, now: Timestamp, since_last: Option<Duration>) -> Duration {
-        let Some(next) = self.after(now) else { return DAY.unsigned_abs() };
-        let wait = |tick| now.duration_until(tick).unsigned_abs();
+    pub(super) fn until_tick(&self, now: Moment, since_last: Option<Duration>) -> Duration {
+        let next = self.after(now);
+        let wait = |tick: Moment| tick.since(now);
         let Some(since_last) = since_last else { return wait(next) };
-        let every = self.every.unsigned_abs();
-        let interval = self.interval(now, next).unsigned_abs();
+        let every = Duration::from_nanos(self.every.unsigned_abs());
+        let interval = self.interval(now, next);
         let is_burst = since_last + wait(next) < interval.min(every) / 2;
-        let next = if is_burst { self.after(next).unwrap_or(next) } else { next };
+        let next = if is_burst { self.after(next) } else { next };
         wait(next).min((interval.max(every) * 3 / 2).saturating_sub(since_last))
     }
 
     /// Time between the ticks that `now` is between, of which `next` is the second.
-    fn interval(&self, now: Timestamp, next: Timestamp) -> SignedDuration {
-        let before = now.checked_sub(self.every * 2).unwrap_or(Timestamp::MIN);
-        let ticks = successors(Some(before), |&tick| self.after(tick));
+    fn interval(&self, now: Moment, next: Moment) -> Duration {
+        let before = Moment(now.0 - 2 * self.every);
+        let ticks = successors(Some(before), |&tick| Some(self.after(tick)));
         let last = ticks.take_while(|&tick| tick <= now).last().unwrap_or(before);
-        last.duration_until(next)
+        next.since(last)
     }
 
-    /// The first tick after this moment; `None` at the end of time.
-    fn after(&self, moment: Timestamp) -> Option<Timestamp> {
-        successors(Some(moment), |&at| self.candidate(at)).skip(1).find(|&at| self.ticks_at(at))
+    /// The first tick after this moment.
+    fn after(&self, moment: Moment) -> Moment {
+        let mut tick = self.candidate(moment);
+        while !self.ticks_at(tick) {
+            tick = self.candidate(tick);
+        }
+        tick
     }
 
     /// The next moment that may be a tick: the next multiple of `every` since midnight if the
     /// clocks are not set before it, and the moment at which they are set otherwise.
-    fn candidate(&self, at: Timestamp) -> Option<Timestamp> {
-        let past = since_midnight(self.zone.to_datetime(at));
-        let left = (self.every - past_multiple(past, self.every)).min(DAY - past);
-        let next = at.checked_add(left).ok()?;
-        if self.zone.to_offset(at) == self.zone.to_offset(next) {
-            return Some(next);
+    fn candidate(&self, at: Moment) -> Moment {
+        let past = self.shown(at).rem_euclid(DAY);
+        let next = Moment(at.0 + (self.every - past % self.every).min(DAY - past));
+        if zone::offset(&self.zone, at) == zone::offset(&self.zone, next) {
+            return next;
         }
-        let set = self.zone.following(at).next().map(|set| set.timestamp());
-        Some(set.map_or(next, |set| set.min(next)))
+        zone::next_set(&self.zone, at).map_or(next, |set| set.min(next))
     }
 
     /// Whether a candidate is a tick: it is a multiple of `every`, and not one that was there
     /// already before the clocks were set back; or a day begins at it that has no midnight.
-    fn ticks_at(&self, at: Timestamp) -> bool {
-        let local = self.zone.to_datetime(at);
-        if !past_multiple(since_midnight(local), self.every).is_zero() {
-            let just_before = at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(at);
-            return self.zone.to_datetime(just_before).date() < local.date();
+    fn ticks_at(&self, at: Moment) -> bool {
+        let just_before = |at: Moment| Moment(at.0 - 1);
+        let local = self.shown(at);
+        if local.rem_euclid(DAY) % self.every != 0 {
+            return self.shown(just_before(at)).div_euclid(DAY) < local.div_euclid(DAY);
         }
-        match self.zone.to_ambiguous_timestamp(local).offset() {
-            AmbiguousOffset::Fold { before, after } if self.zone.to_offset(at) == after => {
-                self.every <= after.duration_until(before)
-            }
-            _ => true,
-        }
+        let Some(set) = zone::last_set(&self.zone, at) else { return true };
+        let back = self.shown(just_before(set)) + 1 - self.shown(set);
+        at.0 - set.0 >= back || self.every <= back
+    }
+
+    /// What the clocks show, in nanoseconds as those of a [`Moment`] of UTC.
+    fn shown(&self, at: Moment) -> i64 {
+        at.0 + zone::offset(&self.zone, at) * SECOND
     }
 }
 
-fn since_midnight(local: DateTime) -> SignedDuration {
-    Time::midnight().duration_until(local.time())
-}
-
-/// Time since the last multiple of `every`.
-fn past_multiple(past: SignedDuration, every: SignedDuration) -> SignedDuration {
-    SignedDuration::from_nanos((past.as_nanos() % every.as_nanos()) as i64)
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "local-time"))]
 mod tests;

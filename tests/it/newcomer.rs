@@ -1,9 +1,5 @@
 //! What a newcomer meets: history, message of the day, the question for a name, time stamps.
-
-use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use crate::harness::{Client, Server, binary, eventually, speaks};
+use crate::harness::{Client, Server, eventually, speaks};
 
 /// The lines up to and including this one.
 #[track_caller]
@@ -85,8 +81,14 @@ fn comings_and_goings_are_stamped_like_lines() {
     }
 }
 
+#[cfg(feature = "local-time")]
 #[test]
 fn lines_of_yesterday_are_told_with_their_day() {
+    use std::process::Command;
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use crate::harness::binary;
+
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     // A zone in which midnight is three seconds away.
     let east = 86_400 - 3 - now % 86_400;

@@ -8,7 +8,8 @@ use crate::harness::binary;
 const README: &str = include_str!("../../README.md");
 
 /// Options of other programs that the README names.
-const OF_CARGO: [&str; 4] = ["--release", "--bin", "--open", "--path"];
+const OF_CARGO: [&str; 6] =
+    ["--release", "--bin", "--open", "--path", "--no-default-features", "--features"];
 
 #[test]
 fn its_embedding_is_the_example_that_the_library_compiles() {
@@ -30,8 +31,10 @@ fn what_it_links_to_is_there() {
     let targets: Vec<&str> = targets.collect();
     assert!(targets.contains(&"doc/talk.svg"), "{targets:?}");
     for target in targets {
-        // A package has no comparison, and the README says so.
-        let is_packaged = !target.starts_with("compare/") || root.join("compare").exists();
+        // A package lacks some folders, and the README says so.
+        let mut lacking =
+            ["compare", "packaging"].iter().filter(|folder| !root.join(folder).exists());
+        let is_packaged = !lacking.any(|folder| target.starts_with(folder));
         assert!(!is_packaged || root.join(target).exists(), "{target}");
     }
 }

@@ -212,6 +212,7 @@ fn a_journal_that_is_not_standard_error_is_none() {
     assert!(line.contains("Z chat: listening on "), "{line}");
 }
 
+#[cfg(feature = "local-time")]
 #[test]
 fn a_tz_that_is_no_zone_is_warned_of_in_one_line_that_names_the_mend() {
     let typo = |_: &OwnedFd| ("TZ", "Europe/Pargue".to_owned());
@@ -220,6 +221,17 @@ fn a_tz_that_is_no_zone_is_warned_of_in_one_line_that_names_the_mend() {
     let warning = "chat: warning: showing UTC: TZ is not a name of /usr/share/zoneinfo (tzdata) such as \
                    Europe/Berlin, or a POSIX rule such as CET-1CEST,M3.5.0,M10.5.0/3 TZ=Europe/Pargue";
     assert_eq!(server.logged("warning"), warning);
+}
+
+#[cfg(not(feature = "local-time"))]
+#[test]
+fn a_tz_that_a_program_without_local_time_does_not_show_is_warned_of() {
+    let zone = |_: &OwnedFd| ("TZ", "Europe/Prague".to_owned());
+    let (mut server, reader) = start_on_pipe_with(&["--timestamps"], zone);
+    server.hear(reader);
+    let warning = server.logged("warning");
+    let said = "showing UTC: this program was built without local-time TZ=Europe/Prague";
+    assert!(warning.ends_with(said), "{warning}");
 }
 
 #[test]
