@@ -17,7 +17,7 @@ test: clients
 	$(CARGO) test --locked --workspace
 
 test-smol-reactor: clients
-	$(CARGO) test --locked --no-default-features --lib --tests
+	$(CARGO) test --locked --no-default-features --features local-time --lib --tests
 
 test-utc:
 	$(CARGO) clippy --locked --lib --bins --tests --no-default-features --features one-thread -- -D warnings
@@ -68,7 +68,7 @@ fmt:
 
 lint:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked --lib --bins --tests --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --lib --bins --tests --no-default-features --features local-time -- -D warnings
 	RUSTFLAGS="--cfg fuzzing" $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 
 doc:

@@ -19,7 +19,7 @@ impl Example {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["run", "--quiet", "--locked", "--example", name]);
         if !cfg!(feature = "one-thread") {
-            cargo.arg("--no-default-features");
+            cargo.args(["--no-default-features", "--features", "local-time"]);
         }
         let command = cargo.arg("--").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("cargo");
