@@ -41,8 +41,8 @@ pub(crate) const BACKLOG_BYTES: usize = 1024 * 1024;
 /// each of its bytes became a U+FFFD.
 pub(crate) const LINE_BYTES: usize = 4096;
 
-/// Bytes that may be pending for one member alone ([`Member::tell`]), beside the rest of the one
-/// line that is taken in part.
+/// Bytes that may be pending for one member alone ([`Member::tell`]), with the rest of the one line
+/// that is taken in part; that rest always has its place.
 pub(crate) const PENDING_BYTES: usize = 4096;
 
 /// Lines of the history that a newcomer can read, at most.

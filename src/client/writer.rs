@@ -62,22 +62,20 @@ fn step(
     member: &Member,
     notice: &impl Fn(u64) -> String,
 ) -> Result<Fill, CloseReason> {
-    connection.with_buffer(|buffer| {
+    let fill = connection.with_buffer(|buffer| {
         let fill = member.fill(buffer);
-        match fill {
-            Fill::Missed(lines) => {
-                connection.add_missed(lines);
-                // It fits, since nothing is pending when lines are missed.
-                member.tell(notice(lines));
-            }
-            Fill::Bytes(batch) => {
-                let written = connection.try_write(&buffer[..batch.bytes])?;
-                connection.stats().lines_out.add(member.consume(batch, written));
-            }
-            Fill::Nothing | Fill::End => {}
+        if let Fill::Bytes(batch) = fill {
+            let written = connection.try_write(&buffer[..batch.bytes])?;
+            connection.stats().lines_out.add(member.consume(batch, written));
         }
         Ok(fill)
-    })
+    })?;
+    if let Fill::Missed(lines) = fill {
+        connection.add_missed(lines);
+        // It fits, since nothing is pending when lines are missed.
+        member.tell(notice(lines));
+    }
+    Ok(fill)
 }
 
 /// Closes the connection when the writer panics: its client would be read and never written to.

@@ -16,9 +16,9 @@ const MONTHS: [&str; 12] = [
     "October", "November", "December",
 ];
 
-/// What the clocks and calendars of a zone show at a moment, in the directives of strftime(3) and
-/// these of GNU's date(1): `%k`, `%l`, `%P`, `%:z`, and `%N`, nanoseconds, or with a width so many
-/// of their digits. Behind the `%` there may be a flag, `-` for no padding, `_` for spaces, `0` for
+/// What the clocks and calendars of a zone show at a moment, in the directives of strftime(3) but
+/// `%E` and `%O`, and these of GNU's date(1): `%k`, `%l`, `%P`, `%:z`, and `%N`, nanoseconds, or with a
+/// width up to 9 so many of their digits. Behind the `%` there may be a flag, `-` for no padding, `_` for spaces, `0` for
 /// zeros or `^` for capitals, and a width of at most 255.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ impl Shown<'_> {
             let (directive, after) = directive.split_at(end);
             let is_none = || {
                 let start: String = directive.chars().take(12).collect();
-                format!("'%{}' is none", start.escape_debug())
+                format!("there is no directive '%{}'", start.escape_debug())
             };
             text += plain;
             text += &self.directive(directive).ok_or_else(is_none)?;

@@ -112,7 +112,7 @@ fn help(program: &Program, called: &str, clients: usize) -> String {
     let zones = if cfg!(feature = "local-time") { "" } else { NO_ZONES };
     format!(
         "{own}  --listen ADDR      address to listen on, repeatable: numeric IPv4 or IPv6, or unix:PATH, a socket
-                     that all on this machine may use who may enter its directory (127.0.0.1:{port})
+                     for this program's user and group (127.0.0.1:{port})
   --max-clients N    clients at once, 1 to {clients}, the descriptor limit minus {RESERVED_DESCRIPTORS} ({clients})
   --max-per-ip N     clients at once from one IPv4 address or IPv6 /64, loopback and
                      unix sockets exempt, 0 to 4294967295; 0 is no limit ({max_per_ip})
@@ -128,8 +128,8 @@ Signals: SIGINT, SIGTERM and SIGHUP (the terminal is closed) end it within 2 s, 
 SIGINT or SIGTERM at once; nohup keeps SIGHUP from it.
 SIGUSR1 writes one line of stats to standard error.
 
-Without --listen it listens on the sockets that systemd passes, if any (LISTEN_FDS). It tells
-systemd when it is ready, how many clients it has, and that it is alive (NOTIFY_SOCKET).
+Without --listen it listens on the sockets that systemd passes, if any (LISTEN_FDS, on Linux).
+It tells systemd when it is ready, how many clients it has, and that it is alive (NOTIFY_SOCKET).
 {zones}
 {clients} clients cost at most {memory} MiB in this process and {kernel} MiB in the kernel's buffers.
 "

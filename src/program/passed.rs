@@ -34,9 +34,8 @@ pub(super) fn take() -> Result<Vec<Passed>, String> {
     Ok(passed)
 }
 
-/// A descriptor of this process that so far is only a number. To trust the number would take unsafe
-/// code; what the kernel duplicates need not be trusted. The original stays open, as the manager's
-/// does.
+/// A descriptor of this process, of which only the number is known. Trusting that takes unsafe
+/// code, so the kernel duplicates it. The original stays open.
 fn own(number: i32) -> Result<OwnedFd, String> {
     let this = pidfd_open(getpid(), PidfdFlags::empty()).and_then(out_of_the_way);
     let own = this.and_then(|this| pidfd_getfd(this, number, PidfdGetfdFlags::empty()));
@@ -45,7 +44,10 @@ fn own(number: i32) -> Result<OwnedFd, String> {
             "cannot start: descriptor {number} of LISTEN_FDS: {}",
             match error {
                 Errno::BADF => "it is not open".to_owned(),
-                _ => format!("{error}; allow pidfd_getfd(2), with systemd by SystemCallFilter="),
+                Errno::NOSYS => "taking it needs Linux 5.6; give --listen".to_owned(),
+                Errno::PERM | Errno::ACCESS =>
+                    format!("{error}; allow pidfd_getfd(2), with systemd by SystemCallFilter="),
+                _ => error.to_string(),
             }
         )
     })

@@ -7,13 +7,15 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, RawMode};
+use rustix::io::Errno;
 use rustix::process::umask;
 
 use crate::server::listener::Listener;
 
-/// Everyone on this machine may connect, as to the port on loopback that a program listens on
-/// otherwise. Who is to be kept out is kept out of the directory, whose mode counts on every Unix.
-const MODE: RawMode = 0o666;
+/// Its user and group may connect, and nobody else: a client can pass a descriptor along with what
+/// it writes (SCM_RIGHTS of unix(7)), the kernel closes it in the one thread of the server, and the
+/// close of some descriptors takes as long as who made them likes.
+const MODE: RawMode = 0o660;
 
 /// A file that this process made; removed when dropped, unless it is another one by then.
 #[derive(Debug)]
@@ -61,12 +63,15 @@ fn remove_stale(path: &Path, found: &Metadata) -> Result<(), String> {
     if !found.file_type().is_socket() {
         return Err("this file is no socket; move it away, or choose another path".into());
     }
-    // Of the wrong type, it makes no connection to a server, whose clients would read of it.
+    // A datagram probe never becomes a connection, so no client sees it come and go.
     match UnixDatagram::unbound().and_then(|probe| probe.connect(path)) {
         Err(error)
             if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => {}
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             return Err("no right to see whether somebody listens there; remove the file".into());
+        }
+        Err(error) if Errno::from_io_error(&error) != Some(Errno::PROTOTYPE) => {
+            return Err(format!("{error}; remove the file, or choose another path"));
         }
         _ => return Err("another program listens there; end it, or choose another path".into()),
     }

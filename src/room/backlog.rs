@@ -44,7 +44,7 @@ struct Entry {
 pub(crate) struct Batch {
     pub(crate) bytes: usize,
     pub(super) lines: u64,
-    /// The first line behind them, and behind those that are the member's own.
+    /// The first line that was not copied, the member's own lines skipped.
     pub(super) next: u64,
 }
 

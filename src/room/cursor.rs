@@ -11,8 +11,8 @@
 //! ```
 //!
 //! [`Cursor::fill`] copies from the front of that sequence and moves nothing, since the socket may
-//! take fewer bytes than it is given. [`Cursor::consume`] then walks the same sequence for as many
-//! bytes as were written. The rest of the line in which they end moves to `pending`, so `next`
+//! take fewer bytes than it is given. [`Cursor::consume`] moves behind all of it, or walks the
+//! same sequence for as many bytes as were written. The rest of the line in which they end moves to `pending`, so `next`
 //! never stands within a line, and the backlog may drop any line between two writes.
 
 use std::task::Waker;

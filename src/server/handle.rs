@@ -10,7 +10,7 @@ use super::clients::Server;
 use super::handler::Handler;
 use super::socket::adopt_stream;
 
-/// Hands connections to the server that got the [`Listener`](crate::Listener) this comes from;
+/// Hands connections to the server that serves the [`Listener`](crate::Listener) it was taken from;
 /// clones are of the same server.
 #[derive(Clone, Default)]
 pub struct ServerHandle(Rc<RefCell<Option<Rc<Admit>>>>);
@@ -20,8 +20,8 @@ type Admit = dyn Fn(OwnedFd) -> io::Result<()>;
 impl ServerHandle {
     /// Serves a connected `TcpStream` or `UnixStream` of the standard library, or another stream
     /// socket over TCP or a unix socket, as one that the server accepted: under the same limits,
-    /// until the same stop. One that there is no place for reads why and is closed, which is no
-    /// error here. It becomes non-blocking. Never waits.
+    /// until the same stop. If the server is full, the client reads why and is closed; that is not
+    /// an error here. It becomes non-blocking. Never waits.
     ///
     /// On Linux one whose client vanishes is found by TCP_USER_TIMEOUT while data is on its way to
     /// it, which may also cut a client that reads slowly.

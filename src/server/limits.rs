@@ -106,8 +106,12 @@ pub(crate) fn raise_descriptor_limit() -> u64 {
 /// Address space that this process may still take, in bytes; `None` without a limit on it
 /// (`ulimit -v`), or where the system does not say how much it has.
 pub(crate) fn address_space_left() -> Option<usize> {
-    use rustix::process::{Resource, getrlimit};
-    let limit = usize::try_from(getrlimit(Resource::As).current?).ok()?;
+    // OpenBSD has no such limit.
+    #[cfg(target_os = "openbsd")]
+    let limit = None;
+    #[cfg(not(target_os = "openbsd"))]
+    let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
+    let limit = usize::try_from(limit?).ok()?;
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let taken = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
     let kibibytes: usize = taken.trim().strip_suffix(" kB")?.parse().ok()?;

@@ -68,7 +68,7 @@ impl Listener {
         self.sockets.iter().map(local_name).collect()
     }
 
-    /// Takes connections that the host accepts itself to the server that gets this listener.
+    /// A handle that gives the server of this listener connections that the host accepted itself.
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }

@@ -16,12 +16,13 @@ pub enum Peer {
         port: u16,
     },
     /// Over a unix socket: who connected, as the kernel noted it then (SO_PEERCRED of unix(7)).
+    /// `None` for a process in a PID namespace that this one cannot see, and on systems other than
+    /// Linux.
     #[non_exhaustive]
     Unix {
-        /// Its user; `None` on systems other than Linux.
+        /// Its user.
         uid: Option<u32>,
-        /// Its process; `None` where that is in a PID namespace that this one cannot see, and on
-        /// systems other than Linux.
+        /// Its process.
         pid: Option<u32>,
     },
 }
@@ -91,20 +92,20 @@ fn network(ip: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn origin_of(ip: &str) -> Option<String> {
+    fn subnet_of(ip: &str) -> Option<String> {
         let peer = Peer::Ip { address: ip.parse().expect("an address"), port: 9 };
         peer.subnet().map(|ip| ip.to_string())
     }
 
     #[test]
     fn one_ipv6_subscriber_counts_as_one_and_this_machine_not_at_all() {
-        assert_eq!(origin_of("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2::"));
-        assert_eq!(origin_of("192.0.2.7").as_deref(), Some("192.0.2.7"));
-        assert_eq!(origin_of("fe80::1:2").as_deref(), Some("fe80::1:2"), "one of many on a link");
-        assert_eq!(origin_of("64:ff9b::192.0.2.7").as_deref(), Some("192.0.2.7"), "over NAT64");
-        assert_eq!(origin_of("64:ff9b:1::1").as_deref(), Some("64:ff9b:1::"));
-        assert_eq!(origin_of("127.9.9.9"), None);
-        assert_eq!(origin_of("::1"), None);
+        assert_eq!(subnet_of("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2::"));
+        assert_eq!(subnet_of("192.0.2.7").as_deref(), Some("192.0.2.7"));
+        assert_eq!(subnet_of("fe80::1:2").as_deref(), Some("fe80::1:2"), "one of many on a link");
+        assert_eq!(subnet_of("64:ff9b::192.0.2.7").as_deref(), Some("192.0.2.7"), "over NAT64");
+        assert_eq!(subnet_of("64:ff9b:1::1").as_deref(), Some("64:ff9b:1::"));
+        assert_eq!(subnet_of("127.9.9.9"), None);
+        assert_eq!(subnet_of("::1"), None);
         assert_eq!(Peer::Unix { uid: Some(0), pid: Some(1) }.subnet(), None);
     }
 

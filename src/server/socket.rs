@@ -44,7 +44,7 @@ pub(crate) fn listen(
 /// [`ErrorKind::InvalidInput`] for anything but a stream socket that listens on TCP or as a unix
 /// socket.
 pub(crate) fn adopt_listener(socket: &OwnedFd, limits: &Limits) -> io::Result<()> {
-    // On Apple's systems none says that it listens; there the listen(2) below is what fails.
+    // Apple has no SO_ACCEPTCONN; there the listen(2) below is what fails.
     #[cfg(not(target_vendor = "apple"))]
     if sockopt::socket_acceptconn(socket) != Ok(true) {
         return Err(ErrorKind::InvalidInput.into());
@@ -107,7 +107,11 @@ pub(crate) fn local_name(socket: &OwnedFd) -> String {
 }
 
 fn adopt(socket: &OwnedFd, limits: &Limits) -> io::Result<()> {
-    let family = getsockname(socket)?.address_family();
+    let name = getsockname(socket).map_err(|errno| match errno {
+        Errno::NOTSOCK => ErrorKind::InvalidInput.into(),
+        _ => io::Error::from(errno),
+    })?;
+    let family = name.address_family();
     let is_known = [AddressFamily::INET, AddressFamily::INET6, AddressFamily::UNIX];
     if sockopt::socket_type(socket)? != SocketType::STREAM || !is_known.contains(&family) {
         return Err(ErrorKind::InvalidInput.into());
@@ -126,9 +130,7 @@ fn peer(socket: &OwnedFd, address: Option<SocketAddrAny>) -> io::Result<Peer> {
     }
     #[cfg(target_os = "linux")]
     let (uid, pid) = sockopt::socket_peercred(socket).map_or((None, None), |it| {
-        // 0 for a process that this PID namespace does not see.
-        let pid = u32::try_from(it.pid.as_raw_nonzero().get()).ok().filter(|pid| *pid > 0);
-        (Some(it.uid.as_raw()), pid)
+        (Some(it.uid.as_raw()), u32::try_from(it.pid.as_raw_nonzero().get()).ok())
     });
     #[cfg(not(target_os = "linux"))]
     let (uid, pid) = (None, None);
@@ -172,10 +174,11 @@ impl Spare {
 /// Descriptors that this process has open, by the lowest number that is free: right but for gaps,
 /// which cost a polite refusal later, and the same on every Unix.
 pub(crate) fn open_descriptors() -> u64 {
-    match open(AddressFamily::UNIX) {
-        Ok(free) => free.as_raw_fd() as u64,
+    match rustix::pipe::pipe() {
+        Ok((one, other)) => one.as_raw_fd().min(other.as_raw_fd()) as u64,
         // All that the limit allows.
-        Err(_) => getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
+        Err(Errno::MFILE | Errno::NFILE) => getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
+        Err(_) => 0,
     }
 }
 
@@ -207,6 +210,9 @@ fn set_options(socket: &OwnedFd, family: AddressFamily, limits: &Limits) -> rust
     sockopt::set_socket_recv_buffer_size(socket, limits.receive_buffer)?;
     // A telnet synch sends its data mark urgent; out of line it would be missing from its command.
     sockopt::set_socket_oobinline(socket, true)?;
+    // Nor does send(2) know MSG_NOSIGNAL there.
+    #[cfg(target_vendor = "apple")]
+    sockopt::set_socket_nosigpipe(socket, true)?;
     if family != AddressFamily::UNIX {
         sockopt::set_tcp_nodelay(socket, true)?;
         set_keepalive(socket, limits.dead)?;

@@ -150,7 +150,7 @@ fn what_is_wrong_is_said_in_one_line_that_names_the_mend() {
         ("time", &["--every", "0"], "whole number from 1 to 86400, not '0'"),
         ("time", &["--format", "%!"], "--format takes strftime directives such as %H:%M:%S"),
         ("time", &["--format", ""], "--format takes strftime directives"),
-        ("time", &["--format", "%Ey"], "%H:%M:%S: '%E' is none ("),
+        ("time", &["--format", "%Ey"], "%H:%M:%S: there is no directive '%E' ("),
         #[cfg(not(feature = "local-time"))]
         ("time", &["--zone", "Europe/Berlin"], "built without local-time, and --zone needs it"),
         #[cfg(feature = "local-time")]

@@ -72,12 +72,39 @@ fn guests_meet_whether_they_come_over_a_unix_socket_or_tcp() {
 }
 
 #[test]
-fn everyone_who_may_enter_the_directory_may_connect() {
+fn what_one_wrote_who_closed_at_once_is_heard() {
+    let folder = Folder::new("hasty");
+    let path = folder.path("chat.sock");
+    let server = start("chat", &path, &["--history", "0"]);
+    let mut ann = server.guest_over(Client::connect_unix(&path), &mut []);
+    server.hold();
+    Client::connect_unix(&path).send("first\r\nlast");
+    server.go_on();
+    ann.expect_said("<guest2> first");
+    ann.expect("<guest2> last");
+    ann.expect("*** guest2 left");
+}
+
+#[test]
+fn a_place_is_free_again_when_its_client_has_closed() {
+    let folder = Folder::new("gone");
+    let path = folder.path("time.sock");
+    let options = ["--every", "3600", "--max-clients", "1", "--stall", "1", "--dead", "2"];
+    let server = start("time", &path, &options);
+    for _ in 0..2 {
+        eventually("a free place", || !Client::connect_unix(&path).line().contains("full"));
+    }
+    server.signal(Signal::USR1);
+    server.logged("stats");
+}
+
+#[test]
+fn the_server_s_user_and_group_may_connect_and_nobody_else() {
     let folder = Folder::new("mode");
     let path = folder.path("chat.sock");
     let _server = start("chat", &path, &[]);
     let mode = path.metadata().expect("a file").permissions().mode();
-    assert_eq!(mode & 0o777, 0o666);
+    assert_eq!(mode & 0o777, 0o660);
 }
 
 #[test]

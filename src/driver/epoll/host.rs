@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::{Driver, Wake};
 
-/// On Linux, with the feature `one-thread`: a future that a host takes forward, turn by turn, when its descriptor is readable or the
-/// time it asked for is over.
+/// A future that a host takes forward, turn by turn, when its descriptor is readable or the time it
+/// asked for is over. On Linux, with the feature `one-thread`.
 ///
 /// The host waits with whatever it has (poll, epoll, another reactor) for [`as_fd`](AsFd) to be
 /// readable, at most as long as the last [`turn`](Self::turn) said, and then takes the next turn.
