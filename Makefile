@@ -3,10 +3,16 @@ PREFIX ?= /usr/local
 
 SECONDS ?= 60
 
+RELEASE = $${CARGO_TARGET_DIR:-target}/release
+UNITS = $(CURDIR)/target/units
+
+# What `systemd-analyze security` may say of a unit at most, times ten
+EXPOSURE = 15
+
 # Options of the targets that run compare, as in make compare ARGS=--quick
 ARGS ?=
 
-.PHONY: all check sizes test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install clients picture
+.PHONY: all check sizes test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install units deb test-deb clients picture
 
 all:
 	$(CARGO) build --release
@@ -74,12 +80,23 @@ lint:
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
-	for name in echo time chat; do install -m 755 $${CARGO_TARGET_DIR:-target}/release/$$name $(DESTDIR)$(PREFIX)/bin/smol-$$name || exit 1; done
+# Not built here: root, who installs, often has no compiler.
+install:
+	sh packaging/stage "$(DESTDIR)" "$(PREFIX)" $(RELEASE)
+
+units: all
+	sh packaging/stage "" $(UNITS) $(RELEASE)
+	systemd-analyze verify --man=no $(UNITS)/lib/systemd/system/smol-*
+	for unit in $(UNITS)/lib/systemd/system/*.service; do systemd-analyze security --offline=true --threshold=$(EXPOSURE) --no-pager $$unit >$(UNITS)/exposure; code=$$?; tail -n 1 $(UNITS)/exposure; [ $$code = 0 ] || exit 1; done
+
+deb: all
+	sh packaging/deb $(RELEASE)
+
+test-deb: deb
+	python3 tests/package.py target/deb/*.deb
 
 picture: all clients
-	python3 tests/record.py $${CARGO_TARGET_DIR:-target}/release/chat doc/talk.svg
+	python3 tests/record.py $(RELEASE)/chat doc/talk.svg
 
 clients:
 	sh tests/clients.sh

@@ -8,8 +8,8 @@ use crate::harness::binary;
 const README: &str = include_str!("../../README.md");
 
 /// Options of other programs that the README names.
-const OF_CARGO: [&str; 6] =
-    ["--release", "--bin", "--open", "--path", "--no-default-features", "--features"];
+const OF_OTHERS: [&str; 7] =
+    ["--release", "--bin", "--open", "--path", "--no-default-features", "--features", "--now"];
 
 #[test]
 fn its_embedding_is_the_example_that_the_library_compiles() {
@@ -50,7 +50,7 @@ fn its_options_are_those_of_the_programs() {
     };
     let options: Vec<&str> = words.filter(is_option).collect();
     assert!(options.contains(&"--listen"), "{options:?}");
-    for option in options.into_iter().filter(|option| !OF_CARGO.contains(option)) {
+    for option in options.into_iter().filter(|option| !OF_OTHERS.contains(option)) {
         let known = help.split_whitespace().any(|word| word.trim_end_matches(',') == option);
         assert!(known, "{option}");
     }
