@@ -52,14 +52,16 @@ fn a_server_runs_where_no_thread_may_be_started() {
 }
 
 #[test]
-fn an_idle_client_of_the_chat_costs_less_than_two_kibibytes() {
+fn an_idle_client_of_the_chat_costs_less_than_two_kibibytes_and_on_our_driver_one_and_a_half() {
     const CLIENTS: u64 = 1000;
+    // smol's reactor has an entry for each as well.
+    const MOST: u64 = if SMOL_REACTOR { 2 * CLIENTS } else { 3 * CLIENTS / 2 };
     let server = Server::start("chat", &[]);
     let _warm: Vec<_> = (0..100).map(|_| server.guest(&mut [])).collect();
     let before = server.status("VmRSS");
     let _idle: Vec<_> = (0..CLIENTS).map(|_| server.guest(&mut [])).collect();
     let grown = server.status("VmRSS") - before;
-    assert!(grown < 2 * CLIENTS, "{grown} KiB for {CLIENTS} clients");
+    assert!(grown < MOST, "{grown} KiB for {CLIENTS} clients");
 }
 
 #[test]
