@@ -34,7 +34,9 @@ pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {
             Start::Ours(driver, _) => {
                 let what: &[_] = match driver {
                     Driver::OneThread => &["--bins"],
-                    Driver::Smol => &["--bins", "--no-default-features", "--features", "local-time"],
+                    Driver::Smol => {
+                        &["--bins", "--no-default-features", "--features", "local-time"]
+                    }
                 };
                 cargo(&above(), &peer.target(driver), what)?
             }
