@@ -115,9 +115,14 @@ impl Connection {
             Ok(n) => n,
             Err(error) if is_transient(&error) => 0,
             // Over a unix socket one that wrote and closed is known to be gone before what it wrote
-            // is read. It is read first.
+            // is read. It is read first, but a handler that never reads ends, too.
             Err(error) if error.kind() == ErrorKind::BrokenPipe && self.may_be_unread() => {
-                return Ok(bytes.len());
+                let since = blocked.get().unwrap_or_else(Instant::now);
+                blocked.set(Some(since));
+                if since.elapsed() < shared.limits.stall {
+                    return Ok(bytes.len());
+                }
+                return Err(self.request_close(CloseReason::Lost));
             }
             Err(_) => return Err(self.request_close(CloseReason::Lost)),
         };

@@ -4,11 +4,16 @@ use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
-use smol_servers::{Chat, Limits, Listener, Participant, Peer, ServerHandle, block_on, run, serve};
+use futures_lite::future::{or, yield_now};
+use smol_servers::{
+    Chat, CloseReason, Connection, Limits, Listener, Participant, Peer, ServerHandle, Timer,
+    block_on, run, serve,
+};
 
-use crate::harness::{Client, Executor, Folder, speaks, take_turn, trigger};
+use crate::harness::{Client, Executor, Folder, PATIENCE, speaks, take_turn, trigger};
 
 const FULL: &str = "*** server full (2 clients), please try again later";
 const GOODBYE: &str = "*** the server is going down, goodbye";
@@ -166,4 +171,35 @@ impl Host {
         self.admit(listener.accept().expect("a client").0).expect("it is a stream");
         ours.expect("accepted")
     }
+}
+
+#[test]
+fn a_handler_that_only_writes_ends_once_its_client_has_closed() {
+    take_turn();
+    let limits = Limits { stall: Duration::from_millis(200), ..Limits::default() };
+    let listener = Listener::bind(&[], limits).expect("nothing to bind");
+    let (handle, stats) = (listener.handle(), listener.stats());
+    let executor = Executor::default();
+    let served =
+        serve(&executor, listener, std::future::pending::<()>(), async |it: Connection| {
+            loop {
+                it.write_all(b"tick\r\n").await?;
+                Timer::after(Duration::from_millis(5)).await;
+            }
+        });
+    let ended = async {
+        // It may come before the server does.
+        while handle.admit(pair().0).is_err() {
+            yield_now().await;
+        }
+        while stats.closed(CloseReason::Lost).get() == 0 {
+            Timer::after(Duration::from_millis(5)).await;
+        }
+    };
+    let late = async {
+        Timer::after(PATIENCE).await;
+        panic!("it writes to nobody");
+    };
+    let served = async { served.await.expect("it serves") };
+    block_on(run(&executor, or(or(ended, late), served)));
 }
