@@ -27,14 +27,14 @@ use std::io;
 #[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::Arc;
 
+use async_channel::Receiver;
 use async_lock::Semaphore;
 use smol::{LocalExecutor, Task};
 
 use accept::accept_loop;
 pub use buffer::Buffer;
-use clients::{Clients, Server};
+use clients::{Clients, Server, Start};
 #[cfg(target_os = "linux")]
 use diag::Diag;
 use handle::Admitting;
@@ -79,46 +79,83 @@ pub async fn serve<T>(
     handler: impl Handler,
 ) -> io::Result<()> {
     ensure_driven()?;
-    let Listener { sockets, limits, stats, handle } = listener;
-    let open = open_descriptors().saturating_add(sockets.len() as u64);
-    let max_clients = make_room(limits.max_clients, open);
-    let door = |socket| Ok((Spare::new(&socket)?, Async::new(socket)?));
-    let doors = sockets.into_iter().map(door).collect::<io::Result<Vec<_>>>()?;
-    let (left, gone) = async_channel::bounded(1);
-    let server = Rc::new(Server {
-        shared: Shared::new(executor, limits, stats),
-        handler,
-        max_clients,
-        places: Arc::new(Semaphore::new(max_clients)),
-        subnets: RefCell::default(),
-        clients: RefCell::default(),
-        refusals: Refusals::new(),
-        accepts_log: LogThrottle::default(),
-        left,
-    });
-    #[cfg(target_os = "linux")]
-    let _watching: Vec<_> = doors.iter().map(|(_, it)| watch(&server, it.get_ref())).collect();
-    let loops: Vec<Task<()>> = doors
-        .into_iter()
-        .map(|(spare, socket)| executor.spawn(accept_loop(server.clone(), socket, spare)))
-        .collect();
-    let clients = Clients(server.clone());
-    let admitting = Admitting::start(handle, &server);
-
+    let running = Running::open(executor, listener, start(handler))?;
     stop.await;
-    drop(admitting);
-    for accepting in loops {
-        accepting.cancel().await;
-    }
-    clients.drain(gone).await;
+    running.close().await;
     Ok(())
+}
+
+/// Ends everything when dropped: the tasks with their sockets, then the clients.
+struct Running {
+    /// Those that accept, and those that look for dead clients.
+    tasks: Vec<Task<()>>,
+    admitting: Admitting,
+    clients: Clients,
+    gone: Receiver<()>,
+}
+
+impl Running {
+    fn open(
+        executor: &Rc<LocalExecutor<'static>>,
+        listener: Listener,
+        start: Box<Start>,
+    ) -> io::Result<Running> {
+        let Listener { sockets, limits, stats, handle } = listener;
+        let open = open_descriptors().saturating_add(sockets.len() as u64);
+        let max_clients = make_room(limits.max_clients, open);
+        let (left, gone) = async_channel::bounded(1);
+        let server = Rc::new(Server {
+            shared: Shared::new(executor, limits, stats),
+            start,
+            max_clients,
+            places: Semaphore::new(max_clients),
+            subnets: RefCell::default(),
+            clients: RefCell::default(),
+            refusals: Refusals::new(),
+            accepts_log: LogThrottle::default(),
+            left,
+        });
+        let mut tasks = Vec::new();
+        for socket in sockets {
+            #[cfg(target_os = "linux")]
+            tasks.extend(watch(&server, &socket));
+            let spare = Spare::new(&socket)?;
+            let socket = Async::new(socket)?;
+            tasks.push(executor.spawn(accept_loop(server.clone(), socket, spare)));
+        }
+        let admitting = Admitting::start(handle, &server);
+        Ok(Running { tasks, admitting, clients: Clients(server), gone })
+    }
+
+    async fn close(self) {
+        drop(self.admitting);
+        for task in self.tasks {
+            task.cancel().await;
+        }
+        self.clients.drain(self.gone).await;
+    }
+}
+
+/// The function that starts the task of a client. Only it knows the type of the handler, so that
+/// the rest is compiled once for all servers.
+fn start(handler: impl Handler) -> Box<Start> {
+    let handler = Rc::new(handler);
+    Box::new(move |visit| {
+        let (shared, handler) = (visit.server.shared.clone(), handler.clone());
+        // A block and not an `async fn`, whose future would hold its arguments twice. The handler is
+        // called within, so that its panic ends this client only.
+        shared.spawn(async move {
+            let handled = handler.handle(visit.connection.clone()).await;
+            visit.reason.set(Some(visit.connection.close(handled).await));
+        })
+    })
 }
 
 /// Ends clients that died while data was on its way to them, as sock_diag reports them. If the
 /// kernel does not answer sock_diag, TCP_USER_TIMEOUT is set instead, which may also cut slow
 /// readers.
 #[cfg(target_os = "linux")]
-fn watch<H: 'static>(server: &Rc<Server<H>>, listener: &OwnedFd) -> Option<Task<()>> {
+fn watch(server: &Rc<Server>, listener: &OwnedFd) -> Option<Task<()>> {
     let (server, shared) = (server.clone(), server.shared.clone());
     let Some(diag) = Diag::new(local_address(listener)?) else {
         log::warn!("the kernel does not answer sock_diag: slow readers may be cut");

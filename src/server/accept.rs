@@ -8,18 +8,13 @@ use futures_lite::future::{poll_fn, yield_now};
 
 use super::clients::{Client, Server, Visit};
 use super::connection::Connection;
-use super::handler::Handler;
 use super::limits::{ACCEPT_PAUSE, BUDGET};
 use super::peer::Peer;
 use super::socket::{Spare, accept, is_exhaustion};
 use super::stream::Stream;
 use crate::driver::{Async, Timer};
 
-pub(super) async fn accept_loop<H: Handler>(
-    server: Rc<Server<H>>,
-    socket: Async<OwnedFd>,
-    mut spare: Spare,
-) {
+pub(super) async fn accept_loop(server: Rc<Server>, socket: Async<OwnedFd>, mut spare: Spare) {
     let mut failures = 0;
     loop {
         for _ in 0..BUDGET {
@@ -42,7 +37,7 @@ pub(super) async fn accept_loop<H: Handler>(
     }
 }
 
-impl<H: Handler> Server<H> {
+impl Server {
     /// Accepts the client at the head of the queue. If there is no descriptor left for it, it is
     /// only told so and closed.
     fn take(self: &Rc<Self>, listener: &OwnedFd, spare: &mut Spare) -> io::Result<()> {
@@ -73,13 +68,9 @@ impl<H: Handler> Server<H> {
             Err(error) => return self.complain(&error),
         };
         let key = self.clients.borrow().vacant_key();
-        let visit = Visit::new(self.clone(), key, connection.clone(), place, subnet);
-        // A block and not an `async fn`, whose future would hold its argument twice.
-        let task = self.shared.spawn(async move {
-            let handled = visit.server.handler.handle(visit.connection.clone()).await;
-            visit.reason.set(Some(visit.connection.close(handled).await));
-        });
-        if let Some(task) = task {
+        place.forget();
+        let visit = Visit::new(self.clone(), key, connection.clone(), subnet);
+        if let Some(task) = (self.start)(visit) {
             self.clients.borrow_mut().insert(Client { connection, task });
         }
     }

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
-use async_lock::{Semaphore, SemaphoreGuardArc};
+use async_lock::{Semaphore, SemaphoreGuard};
 use futures_lite::future::or;
 use slab::Slab;
 use smol::Task;
@@ -21,14 +20,14 @@ use super::shared::Shared;
 use super::stats::CloseReason;
 use crate::driver::Timer;
 
-pub(super) struct Server<H> {
+pub(super) struct Server {
     pub(super) shared: Rc<Shared>,
-    pub(super) handler: H,
+    pub(super) start: Box<Start>,
     /// [`Limits::max_clients`](crate::Limits), or fewer if the descriptor limit has no room for
     /// them.
     pub(super) max_clients: usize,
     /// One permit a client.
-    pub(super) places: Arc<Semaphore>,
+    pub(super) places: Semaphore,
     /// Clients by [`Peer::subnet`]; empty unless `max_per_ip` is set.
     pub(super) subnets: RefCell<HashMap<IpAddr, usize>>,
     pub(super) clients: RefCell<Slab<Client>>,
@@ -38,6 +37,9 @@ pub(super) struct Server<H> {
     pub(super) left: Sender<()>,
 }
 
+/// Starts the task of a client; `None` while the executor is being dropped.
+pub(super) type Start = dyn Fn(Visit) -> Option<Task<()>>;
+
 pub(super) struct Client {
     pub(super) connection: Connection,
     pub(super) task: Task<()>,
@@ -45,9 +47,9 @@ pub(super) struct Client {
 
 /// Ends every client's task when dropped. The tasks hold the server, which would otherwise outlive
 /// a [`serve`] that its host drops.
-pub(super) struct Clients<H>(pub(super) Rc<Server<H>>);
+pub(super) struct Clients(pub(super) Rc<Server>);
 
-impl<H> Clients<H> {
+impl Clients {
     /// Lets the clients read what is left, for as long as a shutdown may take, and drops who is
     /// still there then.
     pub(super) async fn drain(&self, gone: Receiver<()>) {
@@ -73,13 +75,13 @@ impl<H> Clients<H> {
     }
 }
 
-impl<H> Drop for Clients<H> {
+impl Drop for Clients {
     fn drop(&mut self) {
         drop(self.take());
     }
 }
 
-impl<H> Server<H> {
+impl Server {
     fn close_all(&self) {
         let clients: Vec<_> =
             self.clients.borrow().iter().map(|(_, client)| client.connection.clone()).collect();
@@ -89,9 +91,12 @@ impl<H> Server<H> {
     }
 
     /// A place for one more client from `peer`, or why there is none.
-    pub(super) fn admit(&self, peer: &Peer) -> Result<(SemaphoreGuardArc, Option<IpAddr>), String> {
+    pub(super) fn admit(
+        &self,
+        peer: &Peer,
+    ) -> Result<(SemaphoreGuard<'_>, Option<IpAddr>), String> {
         let max_per_ip = self.shared.limits.max_per_ip;
-        let place = self.places.try_acquire_arc().ok_or_else(|| {
+        let place = self.places.try_acquire().ok_or_else(|| {
             let s = if self.max_clients == 1 { "" } else { "s" };
             format!("server full ({} client{s}), please try again later", self.max_clients)
         })?;
@@ -113,8 +118,8 @@ impl<H> Server<H> {
 
 /// A client's time at the server. When it is dropped, for whatever reason (the handler is done or
 /// panics, or a shutdown's time is over), it gives its place back and is logged.
-pub(super) struct Visit<H> {
-    pub(super) server: Rc<Server<H>>,
+pub(super) struct Visit {
+    pub(super) server: Rc<Server>,
     /// Its key among the clients: 32 bits do, as for the number of a descriptor.
     key: u32,
     pub(super) connection: Connection,
@@ -122,34 +127,33 @@ pub(super) struct Visit<H> {
     subnet: Option<Box<IpAddr>>,
     /// Why it ended, once the handler said so.
     pub(super) reason: Cell<Option<CloseReason>>,
-    _place: SemaphoreGuardArc,
 }
 
-impl<H> Visit<H> {
+impl Visit {
     pub(super) fn new(
-        server: Rc<Server<H>>,
+        server: Rc<Server>,
         key: usize,
         connection: Connection,
-        place: SemaphoreGuardArc,
         subnet: Option<IpAddr>,
-    ) -> Visit<H> {
+    ) -> Visit {
         server.shared.stats.clients.add(1);
         server.shared.stats.accepted.add(1);
         if let Some(subnet) = subnet {
             *server.subnets.borrow_mut().entry(subnet).or_default() += 1;
         }
         let (subnet, reason) = (subnet.map(Box::new), Cell::default());
-        Visit { server, key: key as u32, connection, subnet, reason, _place: place }
+        Visit { server, key: key as u32, connection, subnet, reason }
     }
 }
 
-impl<H> Drop for Visit<H> {
+impl Drop for Visit {
     fn drop(&mut self) {
         let Visit { server, subnet, .. } = self;
         let dropped =
             if std::thread::panicking() { CloseReason::Failed } else { CloseReason::GoingDown };
         self.connection.record(self.reason.get().unwrap_or(dropped));
         server.shared.stats.clients.sub(1);
+        server.places.add_permits(1);
         if let Some(subnet) = subnet {
             let mut subnets = server.subnets.borrow_mut();
             if let Some(count) = subnets.get_mut(&**subnet) {

@@ -7,7 +7,6 @@ use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
 
 use super::clients::Server;
-use super::handler::Handler;
 use super::socket::adopt_stream;
 
 /// Hands connections to the server that serves the [`Listener`](crate::Listener) it was taken from;
@@ -47,8 +46,8 @@ impl fmt::Debug for ServerHandle {
 pub(super) struct Admitting(ServerHandle);
 
 impl Admitting {
-    pub(super) fn start<H: Handler>(handle: ServerHandle, server: &Rc<Server<H>>) -> Admitting {
-        let server: Weak<Server<H>> = Rc::downgrade(server);
+    pub(super) fn start(handle: ServerHandle, server: &Rc<Server>) -> Admitting {
+        let server: Weak<Server> = Rc::downgrade(server);
         let admit = move |stream| {
             let server = server.upgrade().ok_or(io::ErrorKind::NotConnected)?;
             let (stream, peer) = adopt_stream(stream, &server.shared.limits)?;
