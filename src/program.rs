@@ -18,7 +18,7 @@ mod utc;
 #[cfg(feature = "local-time")]
 mod zone;
 
-use std::env::ArgsOs;
+use std::env::args_os;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -62,13 +62,13 @@ pub struct Program {
     pub help: &'static str,
 }
 
-/// Runs a program until a signal ends it: the first of its arguments is the name it is called by,
-/// `read` sets an option that only this program has, or returns false when there is none of that
-/// name, and `handler` makes what serves a client of them. The exit code is 2 for a wrong option,
-/// and 1 when the program cannot start.
+/// Runs a program until a signal ends it. The first `words` of this process's arguments are what it
+/// is called by: one, or two as in `smol-servers chat`. `read` sets an option that only this program
+/// has, or returns false when there is none of that name, and `handler` makes what serves a client
+/// of them. The exit code is 2 for a wrong option, and 1 when the program cannot start.
 pub fn main<O: Default, H: Handler>(
     program: &Program,
-    mut arguments: ArgsOs,
+    words: usize,
     read: impl Fn(&mut O, &mut Args) -> Result<bool, String>,
     handler: impl FnOnce(O) -> Result<H, String>,
 ) -> ExitCode {
@@ -76,7 +76,8 @@ pub fn main<O: Default, H: Handler>(
     let passed = passed::take();
     #[cfg(not(target_os = "linux"))]
     let passed = Ok(Vec::new());
-    let name = args::called(arguments.next(), program.name);
+    let mut arguments = args_os();
+    let name = args::called(arguments.by_ref().take(words), program.name);
     let descriptors = raise_descriptor_limit();
     let mut own = O::default();
     let read = |args: &mut Args| read(&mut own, args);

@@ -90,6 +90,13 @@ def documented(usr, name):
     run("bash", "-n", f"{usr}/share/bash-completion/completions/{name}")
 
 
+def restarts(unit):
+    """What is started anew after a failure never comes to the limit, which would end its socket too."""
+    with open(unit, encoding="utf-8") as lines:
+        seconds, most, pause = (int(it) for it in re.findall(r"^(?:StartLimit\w+|RestartSec)=(\d+)$", lines.read(), re.M))
+    check(f"{seconds // pause} restarts in {seconds} s stay below {most}", seconds // pause < most, True)
+
+
 def files(root):
     """The files and folders below, without dpkg's own."""
     found = set()
@@ -121,6 +128,7 @@ def main(package):
         for name in ("echo", "time", "chat"):
             run("systemctl", "--quiet", f"--root={root}", "enable", f"smol-{name}.service")
             documented(f"{root}/usr", f"smol-{name}")
+            restarts(f"{root}/usr/lib/systemd/system/smol-{name}.service")
         enabled = {name for name in files(root) if name.endswith((".wants/smol-chat.socket", ".wants/smol-chat.service"))}
         check("units that are enabled", len(enabled), 2)
         talk(root + "/usr/bin")

@@ -1,7 +1,7 @@
 //! The three servers in one program, since they share most of their code: the name that it is
 //! started by chooses one, as where `smol-chat` is a link to it, or else its first argument.
 
-use std::env::{ArgsOs, args_os};
+use std::env::args_os;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,8 +14,8 @@ mod echo;
 #[path = "../../src/bin/time.rs"]
 mod time;
 
-/// Each server, started with the arguments of this process, or with others.
-type Server = (&'static str, fn() -> ExitCode, fn(ArgsOs) -> ExitCode);
+/// Each server, called by its file name, or by so many arguments.
+type Server = (&'static str, fn() -> ExitCode, fn(usize) -> ExitCode);
 
 const SERVERS: [Server; 3] = [
     ("echo", echo::main, echo::serve),
@@ -27,10 +27,8 @@ fn main() -> ExitCode {
     if let Some((_, main, _)) = args_os().next().as_deref().and_then(server) {
         return main();
     }
-    let mut arguments = args_os();
-    arguments.next();
     if let Some((_, _, serve)) = args_os().nth(1).as_deref().and_then(server) {
-        return serve(arguments);
+        return serve(2);
     }
     let mend = "smol-servers: give echo, time or chat first, or start it by a link named smol-echo, smol-time or smol-chat";
     let _nobody_reads_it = writeln!(io::stderr(), "{mend}");

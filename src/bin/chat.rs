@@ -1,6 +1,5 @@
 //! The chat server: what one client writes, all others read.
 
-use std::env::ArgsOs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -40,12 +39,12 @@ Options:
 };
 
 pub(crate) fn main() -> ExitCode {
-    serve(std::env::args_os())
+    serve(1)
 }
 
-/// Runs it with these arguments, of which the first is the name that it is called by.
-pub(crate) fn serve(arguments: ArgsOs) -> ExitCode {
-    program::main(&CHAT, arguments, Options::read, Options::chat)
+/// Runs it, called by so many of this process's arguments.
+pub(crate) fn serve(words: usize) -> ExitCode {
+    program::main(&CHAT, words, Options::read, Options::chat)
 }
 
 #[derive(Default)]

@@ -1,6 +1,5 @@
 //! The echo server: sends every byte back.
 
-use std::env::ArgsOs;
 use std::process::ExitCode;
 
 use smol_servers::echo;
@@ -28,10 +27,10 @@ Options:
 };
 
 pub(crate) fn main() -> ExitCode {
-    serve(std::env::args_os())
+    serve(1)
 }
 
-/// Runs it with these arguments, of which the first is the name that it is called by.
-pub(crate) fn serve(arguments: ArgsOs) -> ExitCode {
-    program::main(&ECHO, arguments, |(), _| Ok(false), |()| Ok(echo))
+/// Runs it, called by so many of this process's arguments.
+pub(crate) fn serve(words: usize) -> ExitCode {
+    program::main(&ECHO, words, |(), _| Ok(false), |()| Ok(echo))
 }

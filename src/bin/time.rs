@@ -1,6 +1,5 @@
 //! The time server: sends everyone the time once a second.
 
-use std::env::ArgsOs;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -34,12 +33,12 @@ Options:
 };
 
 pub(crate) fn main() -> ExitCode {
-    serve(std::env::args_os())
+    serve(1)
 }
 
-/// Runs it with these arguments, of which the first is the name that it is called by.
-pub(crate) fn serve(arguments: ArgsOs) -> ExitCode {
-    program::main(&TIME, arguments, Options::read, Options::clock)
+/// Runs it, called by so many of this process's arguments.
+pub(crate) fn serve(words: usize) -> ExitCode {
+    program::main(&TIME, words, Options::read, Options::clock)
 }
 
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! The command line as a row of options and their values. Knows none of them. No I/O.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use lexopt::{Parser, ValueExt};
 
-/// Bytes of a name that a program is [called] by, at most.
+/// Bytes of a word that a program is [called] by, at most.
 const NAME_BYTES: usize = 32;
 
 /// The command line, at one of its options.
@@ -59,18 +59,25 @@ impl Args {
     }
 }
 
-/// The name that a program uses for itself: the file name it was started by, its first argument, so
-/// that the commands it shows are those its user has to type. Its own name where that is not a
-/// plain one: at most [`NAME_BYTES`] ASCII letters, digits and `-_.+`.
-pub(super) fn called(first_argument: Option<OsString>, own: &'static str) -> &'static str {
-    let path = first_argument.unwrap_or_default();
-    let name = Path::new(&path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+/// The name that a program uses for itself: the words it was started by, without the folders, so
+/// that the commands it shows are those its user has to type. Its own name where one of them is not
+/// a plain one: at most [`NAME_BYTES`] ASCII letters, digits and `-_.+`.
+pub(super) fn called(words: impl Iterator<Item = OsString>, own: &'static str) -> &'static str {
+    let names: Option<Vec<String>> = words.map(|word| plain_name(&word)).collect();
+    match names.unwrap_or_default().join(" ") {
+        none if none.is_empty() => own,
+        // Leaked once: the log of the process has it too.
+        name => name.leak(),
+    }
+}
+
+fn plain_name(path: &OsStr) -> Option<String> {
+    let name = Path::new(path).file_name()?.to_str()?;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
     let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.len() <= NAME_BYTES
         && name.chars().all(is_plain);
-    // Leaked once: the log of the process has it too.
-    if is_name { name.to_owned().leak() } else { own }
+    is_name.then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -81,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_program_is_called_as_it_was_started_where_that_is_a_plain_name() {
-        let called = |first: &[u8]| called(Some(OsString::from_vec(first.to_vec())), "chat");
+        let word = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        let called = |first: &[u8]| called(std::iter::once(word(first)), "chat");
         assert_eq!(called(b"/usr/local/bin/smol-chat"), "smol-chat");
         assert_eq!(called(b"smol_chat-1.0+git"), "smol_chat-1.0+git");
         assert_eq!(called(b"bin/chat/"), "chat");
@@ -100,6 +108,9 @@ mod tests {
         ] {
             assert_eq!(called(odd), "chat", "{}", odd.escape_ascii());
         }
-        assert_eq!(super::called(None, "chat"), "chat");
+        assert_eq!(super::called(std::iter::empty(), "chat"), "chat");
+        let two = |words: [&[u8]; 2]| super::called(words.into_iter().map(word), "chat");
+        assert_eq!(two([b"/usr/bin/smol-servers", b"chat"]), "smol-servers chat");
+        assert_eq!(two([b"a b", b"chat"]), "chat");
     }
 }

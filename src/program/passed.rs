@@ -45,8 +45,10 @@ fn own(number: i32) -> Result<OwnedFd, String> {
             match error {
                 Errno::BADF => "it is not open".to_owned(),
                 Errno::NOSYS => "taking it needs Linux 5.6; give --listen".to_owned(),
-                Errno::PERM | Errno::ACCESS =>
-                    format!("{error}; allow pidfd_getfd(2), with systemd by SystemCallFilter="),
+                Errno::PERM | Errno::ACCESS => format!(
+                    "{error}; allow pidfd_getfd(2), with systemd by SystemCallFilter=, and in a \
+                     container by its own filter (systemd-nspawn --system-call-filter=)"
+                ),
                 _ => error.to_string(),
             }
         )

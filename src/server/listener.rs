@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use rustix::io::Errno;
+
 use super::handle::ServerHandle;
 use super::limits::Limits;
 use super::socket::{adopt_listener, is_exhaustion, listen, local_address, local_name};
@@ -105,6 +107,10 @@ impl fmt::Display for BindError {
             io::ErrorKind::PermissionDenied => "; ports below 1024 need root, choose a higher one",
             io::ErrorKind::AddrInUse => "",
             _ if is_exhaustion(&self.source) => "; raise the limit with ulimit -n",
+            _ if self.source.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) => {
+                "; choose another address, or where a systemd unit forbids it (RestrictAddressFamilies=), \
+                 restart the socket unit"
+            }
             _ => "; choose another address",
         })
     }
@@ -144,6 +150,14 @@ mod tests {
             assert!(printed.starts_with(&format!("cannot listen on {address}: ")), "{printed}");
             assert!(!printed.contains(['{', '\n']) && !printed.contains("--"), "{printed}");
         }
+    }
+
+    #[test]
+    fn a_family_that_the_system_forbids_is_mended_by_the_socket_unit() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 8002));
+        let source = Errno::AFNOSUPPORT.into();
+        let printed = BindError { address, source }.to_string();
+        assert!(printed.ends_with(", restart the socket unit"), "{printed}");
     }
 
     #[test]

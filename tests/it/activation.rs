@@ -42,6 +42,36 @@ fn a_socket_that_is_passed_is_served_by_all_three() {
 }
 
 #[test]
+fn restarts_with_a_passed_socket_refuse_nobody() {
+    const RESTARTS: usize = 20;
+    const HALF: usize = 25;
+    let (listener, address) = tcp();
+    let start = || {
+        let listener = listener.try_clone().expect("a descriptor");
+        let server = Server::start_as_told(&mut passing(PASSING_ONE, "time", &[], listener));
+        server.logged("listening on");
+        server
+    };
+    let mut server = start();
+    for _ in 0..RESTARTS {
+        // Whether they meet the old server, none or the new one, is theirs.
+        let visit = move || Client::connect(address).line();
+        let racing: Vec<_> = (0..HALF).map(|_| std::thread::spawn(visit)).collect();
+        server.signal(Signal::TERM);
+        assert_eq!(server.exit().code(), Some(0));
+        let waiting: Vec<_> = (0..HALF).map(|_| Client::connect(address)).collect();
+        server = start();
+        for mut client in waiting {
+            let time = client.line();
+            assert!(time.starts_with("20"), "{time}");
+        }
+        for client in racing {
+            client.join().expect("a line");
+        }
+    }
+}
+
+#[test]
 fn unix_sockets_and_several_may_be_passed_and_their_files_stay() {
     let folder = Folder::new("passed");
     let path = folder.path("chat.sock");

@@ -1,8 +1,8 @@
 //! The examples do what they say, as real programs.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::harness::{Client, take_turn};
 
@@ -10,6 +10,8 @@ use crate::harness::{Client, take_turn};
 struct Example {
     child: Child,
     addresses: Vec<SocketAddr>,
+    /// What it prints after them.
+    lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Example {
@@ -29,7 +31,7 @@ impl Example {
             line.strip_prefix("listening on ").expect("an address").parse().expect("an address")
         };
         let addresses = arguments.iter().map(&mut address).collect();
-        Example { child, addresses }
+        Example { child, addresses, lines }
     }
 
     fn client(&self, number: usize) -> Client {
@@ -75,4 +77,32 @@ fn several_runs_two_chats_apart_and_a_clock_and_ends_them_together() {
         guest.expect_eof();
     }
     assert!(several.child.wait().expect("it ends").success());
+    assert!(several.lines.next().is_none());
+}
+
+#[cfg(feature = "one-thread")]
+#[test]
+fn tokio_host_is_a_chat_and_a_tokio_program_on_one_thread_until_ctrl_c() {
+    use std::net::UdpSocket;
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let mut host = Example::start("tokio_host", &["127.0.0.1:0"]);
+    let (mut ann, mut bob) = (host.client(0), host.client(0));
+    ann.expect("*** welcome, you are guest1. nobody else is here yet");
+    ann.expect("*** guest2 joined (2 here)");
+    bob.expect("*** welcome, you are guest2. 1 other here: guest1");
+    bob.send("hello\r\n");
+    ann.expect("<guest2> hello");
+    let news = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    news.send_to(b"built\n", host.addresses[0]).expect("it is on loopback");
+    ann.expect("*** news: built");
+    bob.expect("*** news: built");
+    kill_process(Pid::from_child(&host.child), Signal::INT).expect("it runs");
+    for guest in [&mut ann, &mut bob] {
+        guest.expect("*** the server is going down, goodbye");
+        guest.expect_eof();
+    }
+    assert_eq!(host.lines.next().expect("a line").expect("UTF-8"), "threads at the end: 1");
+    assert!(host.child.wait().expect("it ends").success());
 }

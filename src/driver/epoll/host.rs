@@ -21,6 +21,10 @@ use super::{Driver, Wake};
 /// What it does to the servers between two turns makes the descriptor readable too. A host that is
 /// told of edges only, as by tokio's `AsyncFd`, clears the readiness before the turn. Several loops
 /// on one thread share the descriptor: when it is readable, each takes a turn.
+///
+/// With tokio, `examples/tokio_host.rs` has the loop. It stays on its thread, and so belongs into
+/// `Runtime::block_on`, the `main` of `#[tokio::main]` or a `LocalSet`, and not into `tokio::spawn`.
+/// What tokio accepted goes to [`ServerHandle::admit`](crate::ServerHandle::admit) by `into_std`.
 pub struct HostLoop<F> {
     future: Pin<Box<F>>,
     pub(super) wake: Arc<Wake>,
@@ -87,7 +91,8 @@ impl<F> AsFd for HostLoop<F> {
     }
 }
 
-/// For reactors that ask for it, such as tokio's `AsyncFd`.
+/// For reactors that ask for it, such as tokio's `AsyncFd`. It is always the same descriptor, open
+/// as long as this lives, which the unsafe `AsyncFd::register_with_interest` requires.
 impl<F> AsRawFd for HostLoop<F> {
     fn as_raw_fd(&self) -> RawFd {
         self.driver.epoll.as_raw_fd()
