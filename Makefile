@@ -12,7 +12,7 @@ EXPOSURE = 15
 # Options of the targets that run compare, as in make compare ARGS=--quick
 ARGS ?=
 
-.PHONY: all check sizes test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install units deb test-deb clients picture
+.PHONY: all check sizes targets test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install units deb test-deb clients picture
 
 all:
 	$(CARGO) build --release
@@ -32,6 +32,9 @@ test-utc:
 
 sizes:
 	python3 packaging/sizes.py
+
+targets:
+	sh tests/targets.sh
 
 fuzz:
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
