@@ -12,7 +12,7 @@ EXPOSURE = 15
 # Options of the targets that run compare, as in make compare ARGS=--quick
 ARGS ?=
 
-.PHONY: all check sizes targets test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install units deb test-deb clients picture
+.PHONY: all capi check sizes targets test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install install-capi units deb test-deb clients picture valgrind
 
 all:
 	$(CARGO) build --release
@@ -86,6 +86,16 @@ doc:
 # Not built here: root, who installs, often has no compiler.
 install:
 	sh packaging/stage "$(DESTDIR)" "$(PREFIX)" $(RELEASE)
+
+capi:
+	$(CARGO) build --release --locked -p smolchat
+
+install-capi:
+	sh capi/install "$(DESTDIR)" "$(PREFIX)" $(RELEASE)
+
+valgrind: capi
+	$(CC) -Icapi capi/tests/misuse.c $(RELEASE)/libsmolchat.a -pthread -o $(RELEASE)/misuse
+	for tool in "memcheck --leak-check=full" helgrind drd; do valgrind --tool=$$tool --error-exitcode=1 --suppressions=capi/valgrind.supp $(RELEASE)/misuse || exit 1; done
 
 units: all
 	sh packaging/stage "" $(UNITS) $(RELEASE)

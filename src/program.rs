@@ -28,6 +28,7 @@ use smol::LocalExecutor;
 
 pub use args::Args;
 pub use memory::{BACKLOG_BYTES, ECHO_BYTES, TERMINAL_BYTES};
+pub use socket_file::{SocketFile, listen};
 pub use text_file::read_text;
 #[cfg(not(feature = "local-time"))]
 pub use utc::{local_zone, parse_zone};

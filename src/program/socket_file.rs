@@ -19,7 +19,7 @@ const MODE: RawMode = 0o660;
 
 /// A file that this process made; removed when dropped, unless it is another one by then.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub struct SocketFile {
     path: PathBuf,
     id: Option<Id>,
 }
@@ -27,12 +27,12 @@ pub(super) struct SocketFile {
 /// What tells a file from another one of its name, while the socket that made it is open.
 type Id = (u64, u64);
 
-/// Has `listener` listen on `path` too, and makes its file, of mode [`MODE`]. One that is left from
+/// Has `listener` listen on `path` too, and makes its file, of mode 0660. One that is left from
 /// a process that has ended is replaced.
 ///
 /// # Errors
 /// What is in the way and how to mend it.
-pub(super) fn listen(path: &Path, listener: &mut Listener) -> Result<SocketFile, String> {
+pub fn listen(path: &Path, listener: &mut Listener) -> Result<SocketFile, String> {
     if let Ok(found) = path.symlink_metadata() {
         remove_stale(path, &found)?;
     }
