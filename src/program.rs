@@ -20,6 +20,7 @@ mod zone;
 
 use std::env::args_os;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -43,7 +44,6 @@ use crate::server::socket::is_exhaustion;
 use notify::Notify;
 use options::{Command, Options};
 use signals::Signals;
-use sockets::Passed;
 
 /// What one program is.
 #[derive(Debug, Default)]
@@ -107,7 +107,7 @@ fn start<H: Handler>(
     program: &Program,
     name: &'static str,
     descriptors: u64,
-    passed: Result<Vec<Passed>, String>,
+    passed: Result<Vec<OwnedFd>, String>,
     options: Options,
     handler: impl FnOnce() -> Result<H, String>,
 ) -> Result<(), String> {
@@ -126,7 +126,7 @@ fn start<H: Handler>(
     let wanted = RESERVED_DESCRIPTORS.saturating_add(limits.max_clients as u64);
     driver::start(wanted).map_err(cannot_start)?;
     let handler = handler()?;
-    let names: Vec<String> = passed.iter().map(|it| it.name.clone()).collect();
+    let names = (!passed.is_empty()).then(|| var("LISTEN_FDNAMES").unwrap_or_default());
     let (listener, files) = sockets::open(&listen, &paths, passed, limits)?;
     let notify = Rc::new(Notify::new());
     let executor = Rc::new(LocalExecutor::new());
@@ -139,7 +139,7 @@ fn start<H: Handler>(
         let handling = signals.handle(stop, stats.clone());
         // It first runs when the server below accepts.
         let _handling = executor.spawn(zip(handling, notify.clone().keep(stats)));
-        sockets::announce(&listener, &names);
+        sockets::announce(&listener, names.as_deref());
         log::serving();
         let stopped = async {
             let _closed = stopped.recv().await;
@@ -149,6 +149,11 @@ fn start<H: Handler>(
         serve(&executor, listener, stopped, handler).await
     };
     block_on(run(&executor, serving)).map_err(cannot_start)
+}
+
+/// A variable of the environment; none where it is not UTF-8.
+fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn cannot_start(error: io::Error) -> String {

@@ -63,21 +63,22 @@ impl Args {
 /// that the commands it shows are those its user has to type. Its own name where one of them is not
 /// a plain one: at most [`NAME_BYTES`] ASCII letters, digits and `-_.+`.
 pub(super) fn called(words: impl Iterator<Item = OsString>, own: &'static str) -> &'static str {
-    let names: Option<Vec<String>> = words.map(|word| plain_name(&word)).collect();
-    match names.unwrap_or_default().join(" ") {
-        none if none.is_empty() => own,
-        // Leaked once: the log of the process has it too.
-        name => name.leak(),
+    let mut names = String::new();
+    for word in words {
+        let Some(name) = plain_name(&word) else { return own };
+        names.extend([if names.is_empty() { "" } else { " " }, name]);
     }
+    // Leaked once: the log of the process has it too.
+    if names.is_empty() { own } else { names.leak() }
 }
 
-fn plain_name(path: &OsStr) -> Option<String> {
+fn plain_name(path: &OsStr) -> Option<&str> {
     let name = Path::new(path).file_name()?.to_str()?;
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
-    let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.len() <= NAME_BYTES
-        && name.chars().all(is_plain);
-    is_name.then(|| name.to_owned())
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+    let is_name = name.len() <= NAME_BYTES
+        && !name.starts_with(['-', '_', '.', '+'])
+        && name.bytes().all(is_plain);
+    is_name.then_some(name)
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl Logger {
 /// True when standard error is systemd's journal, as systemd tells what it starts: systemd.exec(5),
 /// under `$JOURNAL_STREAM`.
 fn is_journal() -> bool {
-    let journal = std::env::var("JOURNAL_STREAM").ok();
+    let journal = super::var("JOURNAL_STREAM");
     rustix::fs::fstat(rustix::stdio::stderr())
         .is_ok_and(|stderr| journal == Some(format!("{}:{}", stderr.st_dev, stderr.st_ino)))
 }

@@ -5,6 +5,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::var;
 use crate::driver::Timer;
 use crate::server::stats::{CloseReason, Stats};
 
@@ -24,8 +25,7 @@ impl Notify {
     /// The one that NOTIFY_SOCKET names. A message goes at least twice in the time after which the
     /// manager takes a service for hung, which it says in WATCHDOG_USEC: sd_watchdog_enabled(3).
     pub(super) fn new() -> Notify {
-        let var = |name| std::env::var(name).ok();
-        let is_ours = var("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().to_string());
+        let is_ours = var("WATCHDOG_PID").is_none_or(|pid| pid.parse() == Ok(std::process::id()));
         let watchdog = var("WATCHDOG_USEC").and_then(|usec| usec.parse().ok());
         let watchdog = watchdog.filter(|usec| is_ours && *usec > 0);
         let pause = watchdog.map_or(STATUS_PAUSE, |usec| Duration::from_micros(usec) / 2);

@@ -1,76 +1,55 @@
 //! The sockets that a service manager passes to the program it starts: sd_listen_fds(3), Linux.
 
-use std::os::fd::OwnedFd;
+use std::mem;
+use std::os::fd::{IntoRawFd, OwnedFd};
 
-use rustix::io::{Errno, fcntl_dupfd_cloexec};
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use rustix::io::{FdFlags, fcntl_setfd};
 
-use super::sockets::Passed;
+use super::sockets::unfit;
+use super::var;
 
 /// Sockets passed to one process, at most: they and the clients share its descriptors.
-const SOCKETS: i32 = 16;
-
-/// The number of the first one.
-const FIRST: i32 = 3;
+const SOCKETS: u32 = 16;
 
 /// The sockets passed to this process; none where LISTEN_FDS or LISTEN_PID is not set. To be called
 /// before this process opens a descriptor of its own.
 ///
 /// # Errors
 /// One line, when what these variables say cannot be, or is for another process.
-pub(super) fn take() -> Result<Vec<Passed>, String> {
-    let var = |name| std::env::var(name).ok();
+pub(super) fn take() -> Result<Vec<OwnedFd>, String> {
     let (Some(pid), Some(fds)) = (var("LISTEN_PID"), var("LISTEN_FDS")) else {
         return Ok(Vec::new());
     };
-    let count = count(std::process::id(), &pid, &fds)?;
-    let names = var("LISTEN_FDNAMES").unwrap_or_default();
-    let mut names = names.split(':');
+    check(std::process::id(), &pid, &fds)?;
     let mut passed = Vec::new();
-    for number in FIRST..FIRST + count {
-        let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned();
-        passed.push(Passed { number, name, socket: own(number)? });
+    let mut listed = sd_listen_fds::get().unwrap_or_default().into_iter();
+    while let Some((_, socket)) = listed.next() {
+        let socket = socket.into_std();
+        // The crate trusts the numbers; here it turns out whether there is such a descriptor.
+        if fcntl_setfd(&socket, FdFlags::CLOEXEC).is_err() {
+            // Closing what is not open is a fault of the program, and a debug build ends at it.
+            mem::forget(listed);
+            return Err(unfit(socket.into_raw_fd(), &"it is not open"));
+        }
+        passed.push(socket);
     }
     Ok(passed)
 }
 
-/// A descriptor of this process, of which only the number is known. Trusting that takes unsafe
-/// code, so the kernel duplicates it. The original stays open.
-fn own(number: i32) -> Result<OwnedFd, String> {
-    let this = pidfd_open(getpid(), PidfdFlags::empty()).and_then(out_of_the_way);
-    let own = this.and_then(|this| pidfd_getfd(this, number, PidfdGetfdFlags::empty()));
-    own.and_then(out_of_the_way).map_err(|error| {
-        format!(
-            "cannot start: descriptor {number} of LISTEN_FDS: {}",
-            match error {
-                Errno::BADF => "it is not open".to_owned(),
-                Errno::NOSYS => "taking it needs Linux 5.6; give --listen".to_owned(),
-                Errno::PERM | Errno::ACCESS => format!(
-                    "{error}; allow pidfd_getfd(2), with systemd by SystemCallFilter=, and in a \
-                     container by its own filter (systemd-nspawn --system-call-filter=)"
-                ),
-                _ => error.to_string(),
-            }
-        )
-    })
-}
-
-/// Moves a descriptor of ours behind all that can be passed: it must not be taken for one of them.
-fn out_of_the_way(descriptor: OwnedFd) -> rustix::io::Result<OwnedFd> {
-    fcntl_dupfd_cloexec(descriptor, FIRST + SOCKETS)
-}
-
-/// How many sockets these variables pass to the process `own`.
-fn count(own: u32, pid: &str, fds: &str) -> Result<i32, String> {
-    if pid != own.to_string() {
+/// What these variables say has to be meant for the process `own`, and to be possible.
+fn check(own: u32, pid: &str, fds: &str) -> Result<(), String> {
+    if pid.parse() != Ok(own) {
         return Err(format!(
             "cannot start: LISTEN_FDS passes sockets to process {pid}, and this is {own}; start it \
              without a shell between (exec), or give --listen"
         ));
     }
-    fds.parse().ok().filter(|count| (0..=SOCKETS).contains(count)).ok_or_else(|| {
-        format!("cannot start: LISTEN_FDS is a number from 0 to {SOCKETS}, not '{fds}'")
-    })
+    if !fds.parse().is_ok_and(|count: u32| count <= SOCKETS) {
+        return Err(format!(
+            "cannot start: LISTEN_FDS is a number from 0 to {SOCKETS}, not '{fds}'"
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -79,8 +58,8 @@ mod tests {
 
     #[test]
     fn as_many_sockets_as_are_served_are_passed_and_only_to_the_process_that_is_named() {
-        assert_eq!(count(7, "7", "0"), Ok(0));
-        assert_eq!(count(7, "7", "16"), Ok(16));
+        assert_eq!(check(7, "7", "0"), Ok(()));
+        assert_eq!(check(7, "7", "16"), Ok(()));
         for (pid, fds, said) in [
             ("8", "1", "to process 8, and this is 7"),
             ("x", "1", "to process x, and this is 7"),
@@ -88,7 +67,7 @@ mod tests {
             ("7", "17", "from 0 to 16, not '17'"),
             ("7", "", "from 0 to 16, not ''"),
         ] {
-            let error = count(7, pid, fds).expect_err(said);
+            let error = check(7, pid, fds).expect_err(said);
             assert!(error.contains(said), "{error}");
         }
     }

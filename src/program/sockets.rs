@@ -1,22 +1,17 @@
 //! What a program listens on: the addresses and files of `--listen`, or the sockets passed to it.
 
-use std::io::{self, ErrorKind};
+use std::fmt::Display;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use super::socket_file::{self, SocketFile};
 use crate::server::limits::Limits;
 use crate::server::listener::{BindError, Listener};
 
-/// A socket that a service manager passed to this process.
-pub(super) struct Passed {
-    /// Its descriptor, as the manager counts.
-    pub(super) number: i32,
-    /// What the manager calls it, as its socket unit does.
-    pub(super) name: String,
-    pub(super) socket: OwnedFd,
-}
+const NO_LISTENER: &str = "it is no stream socket that listens; with systemd, give ListenStream= \
+                           and Accept=no";
 
 /// Listens on `ips`, `paths` and what was `passed`. The files are to be dropped when the program
 /// listens no more, and not later: until then nobody else's have their place.
@@ -26,7 +21,7 @@ pub(super) struct Passed {
 pub(super) fn open(
     ips: &[SocketAddr],
     paths: &[PathBuf],
-    passed: Vec<Passed>,
+    passed: Vec<OwnedFd>,
     limits: Limits,
 ) -> Result<(Listener, Vec<SocketFile>), String> {
     let bound = Listener::bind(ips, limits);
@@ -37,21 +32,31 @@ pub(super) fn open(
         let cannot = |why| format!("cannot listen on unix:{}: {why}", path.display());
         files.push(file.map_err(cannot)?);
     }
-    for Passed { number, socket, .. } in passed {
-        listener.add(socket).map_err(|error| unfit(number, &error))?;
+    for socket in passed {
+        let number = socket.as_raw_fd();
+        listener.add(socket).map_err(|error| {
+            let is_unfit = error.kind() == ErrorKind::InvalidInput;
+            unfit(number, if is_unfit { &NO_LISTENER } else { &error })
+        })?;
     }
     Ok((listener, files))
 }
 
-/// Tells the log where clients can connect; `names` are those of sockets that were passed.
-pub(super) fn announce(listener: &Listener, names: &[String]) {
-    for (nth, address) in listener.names().iter().enumerate() {
-        let name = names.get(nth).map(|name| format!(", passed as {name}")).unwrap_or_default();
-        ::log::info!("listening on {address}{name}");
+/// Tells the log where clients can connect; `names` are those of sockets that were passed, with `:`
+/// between.
+pub(super) fn announce(listener: &Listener, names: Option<&str>) {
+    let mut names = names.map(|names| names.split(':'));
+    for address in listener.names() {
+        let Some(names) = &mut names else {
+            ::log::info!("listening on {address}");
+            continue;
+        };
+        let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown");
+        ::log::info!("listening on {address}, passed as {name}");
     }
     let addresses = listener.addresses();
     let Some(port) = addresses.first().map(SocketAddr::port) else { return };
-    if names.is_empty() && addresses.iter().all(|address| address.ip().is_loopback()) {
+    if names.is_none() && addresses.iter().all(|address| address.ip().is_loopback()) {
         // `[::]` takes IPv4 clients too.
         let everywhere = if addresses.iter().any(SocketAddr::is_ipv6) { "[::]" } else { "0.0.0.0" };
         ::log::info!(
@@ -80,11 +85,7 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     alike && a.ip() != b.ip() && (a.ip().is_unspecified() || b.ip().is_unspecified())
 }
 
-fn unfit(number: i32, error: &io::Error) -> String {
-    let why = if error.kind() == ErrorKind::InvalidInput {
-        "it is no stream socket that listens; with systemd, give ListenStream= and Accept=no".into()
-    } else {
-        error.to_string()
-    };
+/// What is said of a descriptor that is passed and cannot be served.
+pub(super) fn unfit(number: i32, why: &dyn Display) -> String {
     format!("cannot listen on descriptor {number} of LISTEN_FDS: {why}")
 }

@@ -142,6 +142,7 @@ fn what_is_no_listening_stream_socket_is_said_in_one_line() {
 fn variables_that_cannot_be_are_said_in_one_line() {
     for (variables, options, said, code) in [
         ("LISTEN_PID=$$ LISTEN_FDS=2", &[][..], "descriptor 4 of LISTEN_FDS: it is not open", 1),
+        ("LISTEN_PID=$$ LISTEN_FDS=16", &[], "descriptor 4 of LISTEN_FDS: it is not open", 1),
         ("LISTEN_PID=1 LISTEN_FDS=1", &[], "passes sockets to process 1, and this is ", 1),
         ("LISTEN_PID=$$ LISTEN_FDS=x", &[], "LISTEN_FDS is a number from 0 to 16, not 'x'", 1),
         ("LISTEN_PID=$$ LISTEN_FDS=999999999", &[], "from 0 to 16, not '999999999'", 1),

@@ -79,7 +79,7 @@ fn one_over_its_rate_holds_four_kibibytes_of_its_input_at_most() {
 }
 
 #[test]
-fn the_servers_need_at_most_forty_crates() {
+fn the_servers_need_at_most_forty_one_crates() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--edges", "normal", "--prefix", "none"])
         .args(["--target", "x86_64-unknown-linux-gnu"])
@@ -91,5 +91,5 @@ fn the_servers_need_at_most_forty_crates() {
     let crates: BTreeSet<&str> =
         tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(crates.contains("smol"), "{tree}");
-    assert!(crates.len() <= 40, "{}: {crates:?}", crates.len());
+    assert!(crates.len() <= 41, "{}: {crates:?}", crates.len());
 }
