@@ -12,7 +12,7 @@ EXPOSURE = 15
 # Options of the targets that run compare, as in make compare ARGS=--quick
 ARGS ?=
 
-.PHONY: all capi check sizes targets test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses fmt lint doc install install-capi units deb test-deb clients picture valgrind
+.PHONY: all capi check sizes targets test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses relay fmt lint doc install install-capi units deb test-deb clients picture valgrind
 
 all:
 	$(CARGO) build --release
@@ -20,7 +20,7 @@ all:
 check: fmt lint doc test
 
 test: clients
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --features relay
 
 test-smol-reactor: clients
 	$(CARGO) test --locked --no-default-features --features local-time --lib --tests
@@ -38,7 +38,7 @@ targets:
 
 fuzz:
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
-	for target in telnet text room; do $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(SECONDS) || exit 1; done
+	for target in telnet text room resp; do $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(SECONDS) || exit 1; done
 	PROPTEST_CASES=1000000 $(CARGO) test --release --locked --lib
 
 fuzz-servers:
@@ -52,6 +52,9 @@ bench:
 
 pauses:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- pauses $(ARGS)
+
+relay:
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- relay $(ARGS)
 
 compare:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- run $(ARGS)
@@ -76,12 +79,12 @@ fmt:
 	$(CARGO) fmt --all --check
 
 lint:
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --features relay -- -D warnings
 	$(CARGO) clippy --locked --lib --bins --tests --no-default-features --features local-time -- -D warnings
 	RUSTFLAGS="--cfg fuzzing" $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 
 doc:
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --features relay
 
 # Not built here: root, who installs, often has no compiler.
 install:
@@ -102,7 +105,9 @@ units: all
 	systemd-analyze verify --man=no $(UNITS)/lib/systemd/system/smol-*
 	for unit in $(UNITS)/lib/systemd/system/*.service; do systemd-analyze security --offline=true --threshold=$(EXPOSURE) --no-pager $$unit >$(UNITS)/exposure; code=$$?; tail -n 1 $(UNITS)/exposure; [ $$code = 0 ] || exit 1; done
 
-deb: all
+# With the relay, for hosts that have the flash to spare.
+deb:
+	$(CARGO) build --release --features relay
 	sh packaging/deb $(RELEASE)
 
 test-deb: deb

@@ -29,12 +29,12 @@ def read_options(lines):
     """The options in the lines below `Options:`; a line that begins with none goes on with the last."""
     options = []
     for line in lines.splitlines():
-        begin = re.match(r"  (?:(-\w), )?--([\w-]+)(?: (\S+))? {2,}(\S.*)", line)
+        begin = re.match(r"  (?:(-\w), )?--([\w-]+)(?: (\S+))?(?: {2,}(\S.*))?$", line)
         if begin:
-            options.append(Option(*begin.groups()))
+            options.append(Option(*begin.groups("")))
         else:
             last = options.pop()
-            options.append(last._replace(text=f"{last.text} {line.strip()}"))
+            options.append(last._replace(text=f"{last.text} {line.strip()}".lstrip()))
     return options
 
 

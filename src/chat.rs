@@ -1,6 +1,10 @@
 //! The chat service: a line that one guest writes goes to all others.
 
+#[cfg(not(feature = "relay"))]
+mod alone;
 mod calendar;
+#[cfg(feature = "relay")]
+mod elsewhere;
 mod events;
 mod floor;
 mod guest;
@@ -10,6 +14,8 @@ mod participant;
 mod pause;
 mod presence;
 mod question;
+#[cfg(feature = "relay")]
+mod relay;
 mod returning;
 
 use std::cell::{Cell, RefCell};
@@ -33,7 +39,11 @@ use crate::server::handler::Handler;
 use crate::server::stats::CloseReason;
 use crate::text;
 use crate::zone::TimeZone;
+#[cfg(not(feature = "relay"))]
+use alone::Elsewhere;
 use calendar::Calendar;
+#[cfg(feature = "relay")]
+use elsewhere::Elsewhere;
 use events::Feed;
 use floor::Floor;
 use guest::Guest;
@@ -52,7 +62,8 @@ const BROKEN_HINT: &[u8] = b"*** a letter of that line was lost. In telnet: pres
 pub struct ChatConfig {
     /// Bytes of lines that are kept for slow readers, see [`Room::new`]; 1 MiB by default.
     pub backlog_bytes: usize,
-    /// Lines of the history that a newcomer reads, at most 1000; 0 is none. 20 by default.
+    /// Lines of the history that a newcomer reads, at most 1000; 0 is none. 20 by default. With a
+    /// relay (feature `relay`), as many are read from the log of the servers at the start.
     pub history: usize,
     /// Lines that a newcomer reads after its welcome, without what must not reach a terminal.
     pub motd: Option<String>,
@@ -107,6 +118,7 @@ struct Inner {
     returning: RefCell<Returning>,
     presence: RefCell<Presence>,
     feed: Feed,
+    elsewhere: Elsewhere,
 }
 
 impl Default for Chat {
@@ -135,6 +147,7 @@ impl Chat {
             returning: RefCell::default(),
             presence: RefCell::default(),
             feed: Feed::default(),
+            elsewhere: Elsewhere::default(),
         }))
     }
 
@@ -174,7 +187,7 @@ impl Chat {
     /// in the history. What must not reach a terminal is taken out.
     pub fn say(&self, line: &str) {
         let line = text::clean_into_one(line.as_bytes());
-        self.0.room.publish(self.shown(self.stamp() + &line));
+        self.0.room.publish(self.shown(self.stamp(Moment::now()) + &line));
     }
 
     /// Lets a client take part, as [`serve`](crate::serve) does; for a handler that does more
@@ -199,7 +212,12 @@ impl Chat {
     /// A name for a client that chooses none; never given twice.
     fn guest_name(&self) -> String {
         self.0.arrivals.set(self.0.arrivals.get() + 1);
-        format!("guest{}", self.0.arrivals.get())
+        self.0.elsewhere.guest_name(self.0.arrivals.get())
+    }
+
+    /// Guests at this server and at those it shares its room with.
+    fn here(&self) -> usize {
+        self.0.participants.borrow().len() + self.0.elsewhere.guests()
     }
 
     /// A clean line in the alphabet of this chat.
@@ -207,10 +225,10 @@ impl Chat {
         if self.0.config.ascii { text::to_ascii(&line) } else { line }
     }
 
-    /// What stands in front of a line now.
-    fn stamp(&self) -> String {
+    /// What stands in front of a line that is said at this moment.
+    fn stamp(&self, at: Moment) -> String {
         let calendar = self.0.calendar.as_ref();
-        calendar.map(|it| it.borrow().stamp(Moment::now())).unwrap_or_default()
+        calendar.map(|it| it.borrow().stamp(at)).unwrap_or_default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The properties that the fuzz targets try to break; cargo-fuzz sets the `cfg` for this module.
 
 use crate::client::telnet::{Event, LINE_BYTES, REPLIES, Telnet};
+#[cfg(feature = "relay")]
+use crate::relay::resp::{Decoder, Malformed, REPLY_VALUES, Reply, command};
 use crate::room::model::Model;
 use crate::text::{clean, is_shown};
 
@@ -53,4 +55,45 @@ pub fn text(line: &[u8]) {
     let mut again = String::new();
     clean(shown.as_bytes(), &mut again);
     assert_eq!(shown, again);
+}
+
+/// Any bytes at any split: the same replies, each within its bounds, and the same end; and as the
+/// parts of a command they come back as they are.
+///
+/// # Panics
+/// When it does not hold.
+#[cfg(feature = "relay")]
+pub fn resp(size: u8, bytes: &[u8]) {
+    let size = usize::from(size).max(1);
+    let (whole, end) = replies(bytes.chunks(bytes.len().max(1)));
+    assert!(whole.iter().all(|reply| values(reply) <= 1 + REPLY_VALUES));
+    assert_eq!((whole, end), replies(bytes.chunks(size)));
+
+    let parts = bytes.chunks(size).collect::<Vec<_>>();
+    let mut sent = Vec::new();
+    command(&mut sent, &parts);
+    let parts = parts.iter().map(|part| Reply::Bulk(part.to_vec())).collect();
+    assert_eq!(replies(sent.chunks(size)), (vec![Reply::Array(parts)], None));
+}
+
+#[cfg(feature = "relay")]
+fn replies<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Reply>, Option<Malformed>) {
+    let mut decoder = Decoder::default();
+    let mut replies = Vec::new();
+    for mut piece in pieces {
+        loop {
+            match decoder.next(&mut piece) {
+                Ok(Some(reply)) => replies.push(reply),
+                Ok(None) => break,
+                Err(malformed) => return (replies, Some(malformed)),
+            }
+        }
+    }
+    (replies, None)
+}
+
+#[cfg(feature = "relay")]
+fn values(reply: &Reply) -> usize {
+    let Reply::Array(values) = reply else { return 1 };
+    1 + values.iter().map(self::values).sum::<usize>()
 }

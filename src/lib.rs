@@ -34,6 +34,9 @@
 //! default) on Linux there is no other thread; otherwise smol's reactor has a helper thread,
 //! `async-io`. A host with an event loop of its own drives it with a `HostLoop`; one that runs
 //! under `smol::block_on` turns the cargo feature `one-thread` off.
+//!
+//! With the feature `relay`, which is off by default, `Chat::relay` shares the chat's room with chats
+//! on other servers, over Redis or Valkey.
 
 mod chat;
 mod client;
@@ -45,6 +48,8 @@ pub mod fuzzing;
 mod moment;
 #[doc(hidden)]
 pub mod program;
+#[cfg(feature = "relay")]
+mod relay;
 mod room;
 mod server;
 mod text;
@@ -58,6 +63,8 @@ pub use client::writer::{missed_notice, pump};
 pub use driver::{HostLoop, Turn};
 pub use driver::{Timer, block_on, run};
 pub use echo::echo;
+#[cfg(feature = "relay")]
+pub use relay::{EngineAddress, Relay};
 pub use room::{Line, Member, Room};
 pub use server::connection::{Connection, Traffic};
 pub use server::handle::ServerHandle;

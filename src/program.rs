@@ -5,10 +5,14 @@ mod address;
 mod args;
 mod log;
 mod memory;
+#[cfg(not(feature = "relay"))]
+mod no_relay;
 mod notify;
 mod options;
 #[cfg(target_os = "linux")]
 mod passed;
+#[cfg(feature = "relay")]
+mod relay;
 mod signals;
 mod socket_file;
 mod sockets;
@@ -29,6 +33,10 @@ use smol::LocalExecutor;
 
 pub use args::Args;
 pub use memory::{BACKLOG_BYTES, ECHO_BYTES, TERMINAL_BYTES};
+#[cfg(not(feature = "relay"))]
+pub use no_relay::{Engine, check_room, join, parse_engine};
+#[cfg(feature = "relay")]
+pub use relay::{Engine, check_room, join, parse_engine};
 pub use socket_file::{SocketFile, listen};
 pub use text_file::read_text;
 #[cfg(not(feature = "local-time"))]
@@ -44,6 +52,9 @@ use crate::server::socket::is_exhaustion;
 use notify::Notify;
 use options::{Command, Options};
 use signals::Signals;
+
+/// What runs the tasks of a program.
+pub type Executor = LocalExecutor<'static>;
 
 /// What one program is.
 #[derive(Debug, Default)]
@@ -66,12 +77,13 @@ pub struct Program {
 /// Runs a program until a signal ends it. The first `words` of this process's arguments are what it
 /// is called by: one, or two as in `smol-servers chat`. `read` sets an option that only this program
 /// has, or returns false when there is none of that name, and `handler` makes what serves a client
-/// of them. The exit code is 2 for a wrong option, and 1 when the program cannot start.
+/// of them and may have further tasks of its own on the executor. The exit code is 2 for a wrong
+/// option, and 1 when the program cannot start.
 pub fn main<O: Default, H: Handler>(
     program: &Program,
     words: usize,
     read: impl Fn(&mut O, &mut Args) -> Result<bool, String>,
-    handler: impl FnOnce(O) -> Result<H, String>,
+    handler: impl FnOnce(O, &Executor) -> Result<H, String>,
 ) -> ExitCode {
     #[cfg(target_os = "linux")]
     let passed = passed::take();
@@ -90,7 +102,9 @@ pub fn main<O: Default, H: Handler>(
             return printed.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
         }
         Ok(Command::Serve(options)) => {
-            match start(program, name, descriptors, passed, options, || handler(own)) {
+            match start(program, name, descriptors, passed, options, |executor| {
+                handler(own, executor)
+            }) {
                 Ok(()) => return ExitCode::SUCCESS,
                 Err(error) => (1, error),
             }
@@ -109,9 +123,9 @@ fn start<H: Handler>(
     descriptors: u64,
     passed: Result<Vec<OwnedFd>, String>,
     options: Options,
-    handler: impl FnOnce() -> Result<H, String>,
+    handler: impl FnOnce(&Executor) -> Result<H, String>,
 ) -> Result<(), String> {
-    let Options { says_where, listen, paths, mut limits, log, quiet } = options;
+    let Options { says_where, listen, paths, share_port, mut limits, log, quiet } = options;
     if descriptors <= RESERVED_DESCRIPTORS {
         let needed = RESERVED_DESCRIPTORS + 1;
         return Err(format!(
@@ -125,11 +139,11 @@ fn start<H: Handler>(
     memory::fit(program, &mut limits)?;
     let wanted = RESERVED_DESCRIPTORS.saturating_add(limits.max_clients as u64);
     driver::start(wanted).map_err(cannot_start)?;
-    let handler = handler()?;
-    let names = (!passed.is_empty()).then(|| var("LISTEN_FDNAMES").unwrap_or_default());
-    let (listener, files) = sockets::open(&listen, &paths, passed, limits)?;
-    let notify = Rc::new(Notify::new());
     let executor = Rc::new(LocalExecutor::new());
+    let handler = handler(&executor)?;
+    let names = (!passed.is_empty()).then(|| var("LISTEN_FDNAMES").unwrap_or_default());
+    let (listener, files) = sockets::open(&listen, &paths, passed, share_port, limits)?;
+    let notify = Rc::new(Notify::new());
     let serving = async {
         let signals = Signals::new()?;
         let (stop, stopped) = async_channel::bounded(1);

@@ -66,7 +66,7 @@ struct State {
     ring: Ring,
     /// Set when a member has begun to wait, until all that wait are woken.
     waits: bool,
-    /// The numbers of the last lines that members published, at most [`HISTORY_LINES`]. Each
+    /// The numbers of the last lines that members published, here or at another server, at most [`HISTORY_LINES`]. Each
     /// newcomer asks for them: to look for them among all that was announced would take too long.
     said: VecDeque<u64>,
     /// Members that have not left.
@@ -108,6 +108,13 @@ impl Room {
     /// removed, the line is cut at 4 KiB, and CR LF is added. Never waits.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
         self.append(&clean_into_one(line.as_ref()), None);
+    }
+
+    /// As [`publish`](Self::publish), of a clean line that is part of the history.
+    #[cfg(feature = "relay")]
+    pub(crate) fn publish_said(&self, line: &str) {
+        let waiting = self.0.borrow_mut().append(line.as_bytes(), None, true);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// A new member, which takes what is published from now on.
@@ -161,7 +168,7 @@ impl Room {
     }
 
     fn append(&self, line: &str, author: Option<Author>) {
-        let waiting = self.0.borrow_mut().append(line.as_bytes(), author);
+        let waiting = self.0.borrow_mut().append(line.as_bytes(), author, author.is_some());
         waiting.into_iter().for_each(Waker::wake);
     }
 }
@@ -181,9 +188,9 @@ impl fmt::Debug for Room {
 impl State {
     /// Returns the wakers to wake, once nothing is borrowed.
     #[must_use]
-    fn append(&mut self, line: &[u8], author: Option<Author>) -> Vec<Waker> {
+    fn append(&mut self, line: &[u8], author: Option<Author>, is_said: bool) -> Vec<Waker> {
         let line = &line[..character_start(line, LINE_BYTES - 2)];
-        if author.is_some() {
+        if is_said {
             if self.said.len() == HISTORY_LINES {
                 self.said.pop_front();
             }

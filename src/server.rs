@@ -19,7 +19,7 @@ mod refusal;
 mod shared;
 pub(crate) mod socket;
 pub(crate) mod stats;
-mod stream;
+pub(crate) mod stream;
 
 use std::cell::RefCell;
 use std::future::Future;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Installs the Debian package below a scratch folder, compares its man pages and completions with
-what the programs say, talks to them under systemd-socket-activate, and removes it: nothing stays but
-dpkg's own records.
+what the programs say, talks to them under systemd-socket-activate and to two chats that share a port
+and a room, and removes it: nothing stays but dpkg's own records.
 
 Usage, as root on Debian: make test-deb
 """
@@ -9,32 +9,46 @@ Usage, as root on Debian: make test-deb
 import gzip
 import os
 import re
+import shlex
+import shutil
 import socket
+import string
 import subprocess
 import sys
 import tempfile
 
 PATIENCE = 20  # seconds after which what is awaited counts as missing
 OF_DPKG = ("var/lib/dpkg", "var/log")
+GUESTS = 16  # of two servers: that one of them gets none is a matter of 1 in 32,768
 
 
-class Server:
-    """A program that systemd-socket-activate starts when its first client comes."""
+class Process:
+    """A process that is there once it has logged what is awaited, and ends with this."""
 
-    def __init__(self, program):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address = free.getsockname()
-        command = ["systemd-socket-activate", "--listen={}:{}".format(*self.address), program]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    def __init__(self, command, awaited, stream="stderr"):
+        self.process = subprocess.Popen(command, **{stream: subprocess.PIPE}, text=True)
         self.log = []
-        for line in self.process.stderr:
+        for line in getattr(self.process, stream):
             self.log.append(line)
-            if "Listening on" in line:
+            if awaited in line:
                 return
-        sys.exit(f"{program} is not started: {self.log}")
+        sys.exit(f"{command} is not started: {self.log}")
 
     def __enter__(self):
         return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.communicate(timeout=PATIENCE)
+
+
+class Server(Process):
+    """A program that systemd-socket-activate starts when its first client comes."""
+
+    def __init__(self, program):
+        self.address = free_address()
+        command = ["systemd-socket-activate", "--listen={}:{}".format(*self.address), program]
+        super().__init__(command, "Listening on")
 
     def __exit__(self, error, *_):
         self.process.terminate()
@@ -44,7 +58,16 @@ class Server:
             check("warnings", [line for line in self.log if "warning:" in line], [])
 
     def client(self):
-        return socket.create_connection(self.address, PATIENCE)
+        return connect(self.address)
+
+
+def free_address():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()
+
+
+def connect(address):
+    return socket.create_connection(address, PATIENCE)
 
 
 def check(what, found, expected):
@@ -73,6 +96,34 @@ def talk(programs):
         with server.client() as bob:
             bob.sendall(b"hello\r\n")
             expect(ann, rb"<guest2> hello\r\n")
+
+
+def share(root, folder):
+    """Two instances of smol-chat@.service, started as it says, have one port and one room."""
+    unit = f"{root}/usr/lib/systemd/system/smol-chat@.service"
+    restarts(unit)
+    with open(unit, encoding="utf-8") as lines:
+        text = lines.read()
+    # Users of their own could not share the port.
+    check("who runs all instances", re.findall(r"^User=(.*)", text, re.M), ["smol-chat"])
+    engine, address = f"{folder}/engine.sock", free_address()
+    variables = {"LISTEN": "{}:{}".format(*address), "RELAY": f"unix:{engine}", "OPTIONS": ""}
+    line = re.search(r"^ExecStart=(.*)", text, re.M)[1]
+    command = shlex.split(string.Template(root + line).substitute(variables))
+    redis = shutil.which("redis-server")
+    if not redis:
+        print("left out, since there is no redis-server: a line from one chat to the other")
+        with Process(command, "cut off from the other servers"):
+            return
+    options = ["--port", "0", "--unixsocket", engine, "--dir", folder, "--save", ""]
+    with Process([redis, *options], "eady to accept connections", "stdout"), Process(command, "shares its room"):
+        with Process(command, "shares its room"):
+            guests = [connect(address) for _ in range(GUESTS)]
+            for guest in guests:
+                expect(guest, rb"\*\*\* welcome, you are guest")
+            guests[0].sendall(b"hello\r\n")
+            for guest in guests[1:]:
+                expect(guest, rb"> hello\r\n")
 
 
 def documented(usr, name):
@@ -129,9 +180,12 @@ def main(package):
             run("systemctl", "--quiet", f"--root={root}", "enable", f"smol-{name}.service")
             documented(f"{root}/usr", f"smol-{name}")
             restarts(f"{root}/usr/lib/systemd/system/smol-{name}.service")
+        run("systemctl", "--quiet", f"--root={root}", "enable", "smol-chat@1.service", "smol-chat@2.service")
         enabled = {name for name in files(root) if name.endswith((".wants/smol-chat.socket", ".wants/smol-chat.service"))}
         check("units that are enabled", len(enabled), 2)
         talk(root + "/usr/bin")
+        with tempfile.TemporaryDirectory() as folder:
+            share(root, folder)
         run(*dpkg, "--purge", "smol-servers")
         check("files that are left", files(root) - before, set())
     print("installed, talked to and removed without a trace")

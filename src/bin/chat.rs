@@ -1,10 +1,10 @@
 //! The chat server: what one client writes, all others read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use smol_servers::program::{self, Args, Program};
+use smol_servers::program::{self, Args, Engine, Executor, Program};
 use smol_servers::{Chat, ChatConfig};
 
 const CHAT: Program = Program {
@@ -22,6 +22,7 @@ Examples:
   $0                                   then, in two terminals: telnet localhost 8002
   $0 --listen 0.0.0.0:8002             open to the network
   $0 --listen 0.0.0.0 --max-per-ip 8
+  $0 --relay 127.0.0.1:6379            one room with all others that say so
 
 Options:
   --history N        lines of the past a newcomer reads, 0 to 1000; 0 is none (20)
@@ -35,6 +36,12 @@ Options:
   --burst LINES      lines at once before that, 0 to 1000000; 0 is no limit (1000)
   --pause MS         milliseconds that a line may wait while the chat is busy, so that several
                      go to each guest at once, 0 to 1000; at most 0.1 for each guest; 0 is off (10)
+  --relay ADDRESS    share the room with the chats of other servers, over Redis or Valkey at a
+                     numeric IPv4 or IPv6 address, port 6379 by default, or unix:PATH; its password,
+                     if it has one, is read from the environment, RELAY_PASSWORD (none)
+  --relay-password FILE
+                     read that password from the first line of this file, of at most 64 KiB
+  --room NAME        which of its rooms is shared, a name of 1 to 64 of A-Z a-z 0-9 - and _ (lobby)
 ",
 };
 
@@ -52,6 +59,9 @@ struct Options {
     config: ChatConfig,
     timestamps: bool,
     motd: Option<PathBuf>,
+    engine: Option<Engine>,
+    password: Option<PathBuf>,
+    room: Option<String>,
 }
 
 impl Options {
@@ -59,6 +69,13 @@ impl Options {
         let ChatConfig { history, ascii, ask_names, rate_limit, pause, .. } = &mut self.config;
         match args.option() {
             "history" => *history = args.number(0..=1000)?,
+            "relay" => self.engine = Some(program::parse_engine(&args.text()?)?),
+            "relay-password" => self.password = Some(args.path()?),
+            "room" => {
+                let room = args.text()?;
+                program::check_room(&room)?;
+                self.room = Some(room);
+            }
             "motd" => self.motd = Some(args.path()?),
             "timestamps" => self.timestamps = true,
             "ascii" => *ascii = true,
@@ -71,14 +88,33 @@ impl Options {
         Ok(true)
     }
 
-    fn chat(self) -> Result<Chat, String> {
+    fn chat(self, executor: &Executor) -> Result<Chat, String> {
         let mut config = self.config;
         config.timestamps = self.timestamps.then(program::local_zone);
         if let Some(path) = self.motd {
-            let text = program::read_text(&path)
-                .map_err(|error| format!("cannot use {} as --motd: {error}", path.display()))?;
-            config.motd = Some(text);
+            config.motd = Some(read_text("motd", &path)?);
         }
-        Ok(Chat::new(config))
+        let chat = Chat::new(config);
+        match (self.engine, self.password, self.room) {
+            (Some(engine), password, room) => {
+                let password = password.map(|path| first_line("relay-password", &path));
+                let room = room.unwrap_or_else(|| "lobby".to_owned());
+                program::join(&chat, executor, engine, room, password.transpose()?);
+            }
+            (None, Some(_), _) => return Err("--relay-password needs --relay; give it too".into()),
+            (None, _, Some(_)) => return Err("--room needs --relay; give it too".into()),
+            (None, None, None) => {}
+        }
+        Ok(chat)
     }
+}
+
+fn read_text(option: &str, path: &Path) -> Result<String, String> {
+    program::read_text(path)
+        .map_err(|error| format!("cannot use {} as --{option}: {error}", path.display()))
+}
+
+fn first_line(option: &str, path: &Path) -> Result<String, String> {
+    let text = read_text(option, path)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }

@@ -32,5 +32,5 @@ pub(crate) fn main() -> ExitCode {
 
 /// Runs it, called by so many of this process's arguments.
 pub(crate) fn serve(words: usize) -> ExitCode {
-    program::main(&ECHO, words, |(), _| Ok(false), |()| Ok(echo))
+    program::main(&ECHO, words, |(), _| Ok(false), |(), _| Ok(echo))
 }

@@ -38,7 +38,7 @@ pub(crate) fn main() -> ExitCode {
 
 /// Runs it, called by so many of this process's arguments.
 pub(crate) fn serve(words: usize) -> ExitCode {
-    program::main(&TIME, words, Options::read, Options::clock)
+    program::main(&TIME, words, Options::read, |options: Options, _| options.clock())
 }
 
 #[derive(Default)]

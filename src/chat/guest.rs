@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_lite::future::yield_now;
 
 use super::events::Event as ChatEvent;
-use super::presence::{Change, SUMMARY, Telling};
+use super::presence::{self, Change, SUMMARY, Telling};
 use super::{BROKEN_HINT, Chat, Participant, farewell, history, names};
 use crate::client::GOODBYE;
 use crate::client::reader::Reader;
@@ -60,7 +60,7 @@ impl Guest {
         log::info!(peer:%, name; "joined");
         let participant = Participant { connection: connection.clone() };
         let place = chat.0.participants.borrow_mut().insert(participant);
-        announce(&chat, &connection, Change::Joined, |here| format!("joined ({here} here)"));
+        announce(&chat, &connection, Change::Joined, "joined");
         let member = chat.0.room.join();
         chat.0.feed.send(|| ChatEvent::Joined { name: name.to_owned() });
         Guest { chat, member, input, place, reason: None }
@@ -93,10 +93,18 @@ impl Guest {
     }
 
     fn welcome(&self) -> String {
-        let here = self.chat.0.participants.borrow();
-        let (connection, count) = (self.connection(), here.len() - 1);
+        let Chat(chat) = &self.chat;
+        let here = chat.participants.borrow();
+        let (connection, own) = (self.connection(), here.len() - 1);
         let others = here.iter().filter(|(_, it)| it.connection != *connection);
-        names::welcome(connection.name(), count, others.map(|(_, other)| other.name()))
+        let elsewhere = chat.elsewhere.names();
+        let names = others.map(|(_, other)| other.name());
+        let names = names.chain(elsewhere.iter().map(String::as_str));
+        let mut welcome = names::welcome(connection.name(), own, chat.elsewhere.guests(), names);
+        if chat.elsewhere.is_cut_off() {
+            welcome += "*** cut off from the other servers; only those here read you\r\n";
+        }
+        welcome
     }
 
     /// Relays the client's lines until it leaves, which is `Ok`, or the connection is over.
@@ -161,11 +169,13 @@ impl Guest {
 
     /// Publishes a line of the client, if anything of it can be shown.
     pub(super) fn say(&self, line: &[u8]) {
-        let mut said = self.chat.stamp();
+        let mut said = self.chat.stamp(Moment::now());
         said.extend(["<", self.connection().name(), "> "]);
         let prefix = said.len();
         text::clean(line, &mut said);
         if text::is_visible(&said[prefix..]) {
+            let here = self.chat.0.participants.borrow().len();
+            self.chat.0.elsewhere.said(self.connection().name(), &said[prefix..], here);
             said = self.chat.shown(said);
             self.connection().stats().lines_in.add(1);
             if let Some(calendar) = &self.chat.0.calendar {
@@ -233,31 +243,44 @@ impl Drop for Guest {
         let removed = chat.removals.borrow_mut().remove(&self.place);
         let dropped = if panicking() { CloseReason::Failed } else { CloseReason::GoingDown };
         let reason = self.reason.unwrap_or(dropped);
+        chat.elsewhere.release(self.connection().name());
         chat.feed.send(|| ChatEvent::Left { name: self.connection().name().to_owned(), reason });
-        if reason != CloseReason::GoingDown {
-            announce(&self.chat, self.connection(), Change::Left, |_| match (reason, removed) {
+        if reason == CloseReason::GoingDown {
+            // Here all go; those at the other servers stay.
+            chat.elsewhere.crowd(0, 1, chat.participants.borrow().len());
+        } else {
+            let words = match (reason, removed) {
                 (CloseReason::Left, _) => "left".to_owned(),
                 (CloseReason::Removed, Some(why)) => format!("left ({why})"),
                 (reason, _) => format!("left ({reason})"),
-            });
+            };
+            announce(&self.chat, self.connection(), Change::Left, &words);
         }
     }
 }
 
 /// Tells all in the chat that a guest came or went: at once in these words, or in a summary.
-fn announce(chat: &Chat, guest: &Connection, change: Change, words: impl FnOnce(usize) -> String) {
-    let here = chat.0.participants.borrow().len();
-    let telling = chat.0.presence.borrow_mut().note(change, here, Instant::now());
-    match telling {
-        Telling::Single => chat.say(&format!("*** {} {}", guest.name(), words(here))),
-        Telling::Counted => {}
-        Telling::Begun => {
+fn announce(chat: &Chat, guest: &Connection, change: Change, words: &str) {
+    let (name, own) = (guest.name(), chat.0.participants.borrow().len());
+    let telling = chat.0.presence.borrow_mut().note(change, chat.here(), Instant::now());
+    match (telling, change) {
+        (Telling::Single, Change::Joined) => {
+            chat.0.elsewhere.joined(name, own);
+            chat.say(&format!("*** {name} {words} ({} here)", chat.here()));
+        }
+        (Telling::Single, Change::Left) => {
+            chat.0.elsewhere.left(name, words, own);
+            chat.say(&format!("*** {name} {words}"));
+        }
+        (Telling::Counted, _) => {}
+        (Telling::Begun, _) => {
             let chat = chat.clone();
             guest.spawn_detached(async move {
                 Timer::after(SUMMARY).await;
-                let here = chat.0.participants.borrow().len();
-                let summary = chat.0.presence.borrow_mut().summary(here);
-                summary.inspect(|line| chat.say(line));
+                let [joined, left] = chat.0.presence.borrow_mut().take_unsaid();
+                let own = chat.0.participants.borrow().len();
+                chat.0.elsewhere.crowd(joined, left, own);
+                presence::summary([joined, left], chat.here()).inspect(|line| chat.say(line));
             });
         }
     }

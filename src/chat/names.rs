@@ -9,8 +9,11 @@ use unicode_width::UnicodeWidthChar;
 /// Characters of a chosen name, at most. One has at most four bytes.
 const NAME_CHARACTERS: usize = 16;
 
+/// What is wrong with a name that another has, here or at another server.
+pub(super) const TAKEN: &str = "that name is taken";
+
 /// Names a newcomer reads, at most; a count stands for the others.
-const WELCOME_NAMES: usize = 10;
+pub(super) const WELCOME_NAMES: usize = 10;
 
 /// Checks a name that is asked for; what is wrong with it is one sentence.
 pub(super) fn check<'a>(
@@ -32,28 +35,35 @@ pub(super) fn check<'a>(
         return Err("a name is of one script; do not mix alphabets that look alike");
     }
     let wanted: String = folded(name).collect();
-    let stem = wanted.trim_end_matches(|c: char| c.is_ascii_digit());
-    if stem.len() < wanted.len() && stem == "guest" {
+    if wanted.strip_prefix("guest").is_some_and(is_number) {
         return Err("names like guest3 are given by the server");
     }
     if taken.any(|taken| folded(taken).eq(wanted.chars())) {
-        return Err("that name is taken");
+        return Err(TAKEN);
     }
     Ok(())
 }
 
-/// What the newcomer of this name reads, and of the `count` others who are here.
+/// What the newcomer of this name reads: how many others are here, `own` on this server and
+/// `elsewhere` on others, and some of their names.
 pub(super) fn welcome<'a>(
     name: &str,
-    count: usize,
+    own: usize,
+    elsewhere: usize,
     others: impl Iterator<Item = &'a str>,
 ) -> String {
-    let shown = others.take(WELCOME_NAMES).collect::<Vec<_>>().join(", ");
-    let others = match count {
-        0 => "nobody else is here yet".to_owned(),
-        1 => format!("1 other here: {shown}"),
-        2..=WELCOME_NAMES => format!("{count} others here: {shown}"),
-        _ => format!("{count} others here: {shown} and {} more", count - WELCOME_NAMES),
+    let shown: Vec<&str> = others.take(WELCOME_NAMES).collect();
+    let count = own + elsewhere;
+    let s = if count == 1 { "" } else { "s" };
+    let on_this = if elsewhere > 0 { format!(" ({own} on this server)") } else { String::new() };
+    let more = match count.saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let others = match (count, shown.join(", ")) {
+        (0, _) => "nobody else is here yet".to_owned(),
+        (_, shown) if shown.is_empty() => format!("{count} other{s} here{on_this}"),
+        (_, shown) => format!("{count} other{s} here{on_this}: {shown}{more}"),
     };
     format!("*** welcome, you are {name}. {others}\r\n")
 }
@@ -76,6 +86,14 @@ fn is_allowed(c: char) -> bool {
     }
 }
 
+/// Digits, and behind them the letters of a server, if any.
+fn is_number(text: &str) -> bool {
+    let letters = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    letters.len() < text.len()
+        && letters.len() <= 2
+        && letters.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
 fn is_mark(c: char) -> bool {
     c.width() == Some(0)
 }
@@ -94,7 +112,7 @@ fn is_of_one_script(name: &str) -> bool {
 
 /// What names are compared by: case folded (by upper case, which joins ß with ss and ς with σ),
 /// and with the look-alikes within ASCII as one, so that `guestl` is not beside `guest1`.
-fn folded(name: &str) -> impl Iterator<Item = char> {
+pub(super) fn folded(name: &str) -> impl Iterator<Item = char> {
     let lower = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     lower.map(|c| match c {
         'l' | 'i' => '1',
@@ -114,7 +132,7 @@ mod tests {
     #[test]
     fn a_name_is_short_plain_and_unlike_any_other() {
         let taken = ["Ann", "guest2"];
-        for good in ["bob", "a", "_-_", "guest", "Guest-3", "sixteen_letters_", "7"] {
+        for good in ["bob", "a", "_-_", "guest", "Guest-3", "guest3-b", "sixteen_letters_", "7"] {
             assert_eq!(check(good, &taken), Ok(()), "{good}");
         }
         for bad in [
@@ -128,6 +146,8 @@ mod tests {
             "guest9",
             "GUEST2",
             "guestl",
+            "guest3b",
+            "Guest12zz",
             "guestI0",
             "guestO",
         ] {
@@ -186,7 +206,8 @@ mod tests {
     fn the_welcome_names_ten_and_counts_the_others() {
         let names: Vec<String> = (1..=12).map(|n| format!("n{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let welcome = |n: usize| welcome("me", n, names[..n].iter().copied());
+        let on_two = |own, n: usize| welcome("me", own, n - own, names[..n].iter().copied());
+        let welcome = |n: usize| on_two(n, n);
         assert_eq!(welcome(0), "*** welcome, you are me. nobody else is here yet\r\n");
         assert_eq!(welcome(1), "*** welcome, you are me. 1 other here: n1\r\n");
         assert_eq!(welcome(2), "*** welcome, you are me. 2 others here: n1, n2\r\n");
@@ -194,5 +215,7 @@ mod tests {
             welcome(10).ends_with("10 others here: n1, n2, n3, n4, n5, n6, n7, n8, n9, n10\r\n")
         );
         assert!(welcome(12).ends_with(" n9, n10 and 2 more\r\n"));
+        let two = on_two(1, 2);
+        assert_eq!(two, "*** welcome, you are me. 2 others here (1 on this server): n1, n2\r\n");
     }
 }

@@ -53,12 +53,17 @@ impl Presence {
         if is_begun { Telling::Counted } else { Telling::Begun }
     }
 
-    /// The summary of what was not told one by one; it begins anew.
-    pub(super) fn summary(&mut self, here: usize) -> Option<String> {
-        let unsaid = std::mem::take(&mut self.unsaid).into_iter().zip(["joined", "left"]);
-        let parts: Vec<String> =
-            unsaid.filter(|(n, _)| *n > 0).map(|(n, verb)| format!("{n} {verb}")).collect();
-        (!parts.is_empty()).then(|| format!("*** {} ({here} here)", parts.join(", ")))
+    /// Notes a crowd that came and went at another server.
+    #[cfg(feature = "relay")]
+    pub(super) fn note_crowd(&mut self, joined: u64, left: u64) {
+        for (unsaid, n) in self.unsaid.iter_mut().zip([joined, left]) {
+            *unsaid = unsaid.saturating_add(n);
+        }
+    }
+
+    /// Those who came and those who left that were not told one by one; the count begins anew.
+    pub(super) fn take_unsaid(&mut self) -> [u64; 2] {
+        std::mem::take(&mut self.unsaid)
     }
 
     fn is_single(&mut self, here: usize, now: Instant) -> bool {
@@ -69,6 +74,17 @@ impl Presence {
         self.singles += 1;
         here <= SINGLE_GUESTS && self.singles <= SINGLE_PER_SECOND
     }
+}
+
+/// The line that tells of so many who came and left, if any.
+pub(super) fn summary(unsaid: [u64; 2], here: usize) -> Option<String> {
+    let parts: Vec<String> = unsaid
+        .into_iter()
+        .zip(["joined", "left"])
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, verb)| format!("{n} {verb}"))
+        .collect();
+    (!parts.is_empty()).then(|| format!("*** {} ({here} here)", parts.join(", ")))
 }
 
 #[cfg(test)]
@@ -82,7 +98,7 @@ mod tests {
         for n in 1..=SINGLE_PER_SECOND as usize {
             assert_eq!(presence.note(Change::Joined, n, now), Telling::Single);
         }
-        assert_eq!(presence.summary(50), None);
+        assert_eq!(presence.take_unsaid(), [0, 0]);
         let later = now + Duration::from_secs(1);
         assert_eq!(presence.note(Change::Left, 49, later), Telling::Single);
     }
@@ -100,8 +116,9 @@ mod tests {
         }
         assert_eq!(tellings.iter().filter(|t| **t == Telling::Single).count(), 50);
         assert_eq!(tellings.iter().filter(|t| **t == Telling::Begun).count(), 1);
-        assert_eq!(presence.summary(75).as_deref(), Some("*** 37 joined, 12 left (75 here)"));
-        assert_eq!(presence.summary(75), None);
+        let unsaid = presence.take_unsaid();
+        assert_eq!(summary(unsaid, 75).as_deref(), Some("*** 37 joined, 12 left (75 here)"));
+        assert_eq!(summary(presence.take_unsaid(), 75), None);
     }
 
     #[test]
@@ -111,6 +128,7 @@ mod tests {
             presence.note(Change::Joined, SINGLE_GUESTS + 1, Instant::now()),
             Telling::Begun
         );
-        assert_eq!(presence.summary(201).as_deref(), Some("*** 1 joined (201 here)"));
+        let unsaid = presence.take_unsaid();
+        assert_eq!(summary(unsaid, 201).as_deref(), Some("*** 1 joined (201 here)"));
     }
 }

@@ -87,8 +87,13 @@ async fn ask(
             let here = chat.0.participants.borrow();
             names::check(&name, chat.0.config.ascii, here.iter().map(|(_, guest)| guest.name()))
         };
-        let Err(why) = checked else {
-            return Ok(Newcomer { name: Some(name), said: Vec::new() });
+        let claimed = match checked {
+            Ok(()) => chat.0.elsewhere.claim(name).await.ok_or(names::TAKEN),
+            Err(why) => Err(why),
+        };
+        let why = match claimed {
+            Ok(name) => return Ok(Newcomer { name: Some(name), said: Vec::new() }),
+            Err(why) => why,
         };
         connection.write_all(format!("*** {why}\r\n").as_bytes()).await?;
     }

@@ -18,6 +18,10 @@ const NO_ZONES: &str = "
 This program was built without local-time: all times are UTC.
 ";
 
+const NO_RELAY: &str = "
+This program was built without relay: --relay, --relay-password and --room are refused.
+";
+
 /// What the options set.
 #[derive(Debug)]
 pub(super) struct Options {
@@ -27,6 +31,8 @@ pub(super) struct Options {
     pub(super) listen: Vec<SocketAddr>,
     /// Unix sockets to listen on.
     pub(super) paths: Vec<PathBuf>,
+    /// Whether other servers may listen on the same ports.
+    pub(super) share_port: bool,
     /// The shared limits.
     pub(super) limits: Limits,
     /// Form of the log.
@@ -67,6 +73,7 @@ pub(super) fn parse(
         says_where: false,
         listen: Vec::new(),
         paths: Vec::new(),
+        share_port: false,
         limits,
         log: Format::Text,
         quiet: false,
@@ -110,9 +117,13 @@ fn help(program: &Program, called: &str, clients: usize) -> String {
     // A buffer for sending and one for receiving, and Linux doubles both.
     let kernel = clients.saturating_mul(4 * program.kernel_buffer).div_ceil(MIB);
     let zones = if cfg!(feature = "local-time") { "" } else { NO_ZONES };
+    let has_relay = cfg!(feature = "relay") || !own.contains("  --relay ");
+    let relay = if has_relay { "" } else { NO_RELAY };
     format!(
         "{own}  --listen ADDR      address to listen on, repeatable: numeric IPv4 or IPv6, or unix:PATH, a socket
                      for this program's user and group (127.0.0.1:{port})
+  --share-port       let other servers listen on the same port, if they are started with this
+                     too and by the same user; Linux spreads the clients over them
   --max-clients N    clients at once, 1 to {clients}, the descriptor limit minus {RESERVED_DESCRIPTORS} ({clients})
   --max-per-ip N     clients at once from one IPv4 address or IPv6 /64, loopback and
                      unix sockets exempt, 0 to 4294967295; 0 is no limit ({max_per_ip})
@@ -130,7 +141,7 @@ SIGUSR1 writes one line of stats to standard error.
 
 Without --listen it listens on the sockets that systemd passes, if any (LISTEN_FDS, on Linux).
 It tells systemd when it is ready, how many clients it has, and that it is alive (NOTIFY_SOCKET).
-{zones}
+{zones}{relay}
 {clients} clients cost at most {memory} MiB in this process and {kernel} MiB in the kernel's buffers.
 "
     )
@@ -148,6 +159,7 @@ impl Options {
                     None => self.listen.push(address::read(&value, port)?),
                 }
             }
+            "share-port" => self.share_port = true,
             "max-clients" => limits.max_clients = args.number(1..=u32::MAX as usize)?,
             "max-per-ip" => limits.max_per_ip = args.number(0..=u32::MAX as usize)?,
             // A day.
@@ -186,6 +198,19 @@ impl Options {
             return Err(
                 "--listen is given, and LISTEN_FDS passes sockets too; leave one out".into()
             );
+        }
+        if self.share_port && passed {
+            return Err(
+                "--share-port is given, and LISTEN_FDS passes sockets that are bound already; \
+                 leave it out, and give ReusePort=yes in the socket unit"
+                    .into(),
+            );
+        }
+        if let Some(path) = self.paths.first().filter(|_| self.share_port) {
+            let path = path.display();
+            return Err(format!(
+                "--share-port is for ports, and unix:{path} has none; leave it out"
+            ));
         }
         for (index, address) in self.listen.iter().enumerate() {
             // Port 0 is another port each time.
@@ -244,6 +269,7 @@ mod tests {
             (&["--max-clients", "0"], "from 1 to"),
             (&["--max-clients", "1000"], "needs 1032 descriptors"),
             (&["--log", "xml"], "text or json"),
+            (&["--share-port", "--listen", "unix:/a"], "unix:/a has none; leave it out"),
             (&["--lisen", "x"], "unknown option --lisen"),
             (&["-x"], "unknown option -x"),
             (&["8002"], "behind --listen"),

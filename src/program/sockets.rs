@@ -13,8 +13,9 @@ use crate::server::listener::{BindError, Listener};
 const NO_LISTENER: &str = "it is no stream socket that listens; with systemd, give ListenStream= \
                            and Accept=no";
 
-/// Listens on `ips`, `paths` and what was `passed`. The files are to be dropped when the program
-/// listens no more, and not later: until then nobody else's have their place.
+/// Listens on `ips`, `paths` and what was `passed`; `shares` lets other servers listen on the same
+/// ports. The files are to be dropped when the program listens no more, and not later: until then
+/// nobody else's have their place.
 ///
 /// # Errors
 /// One line for the first that cannot be listened on; none stays open then.
@@ -22,10 +23,11 @@ pub(super) fn open(
     ips: &[SocketAddr],
     paths: &[PathBuf],
     passed: Vec<OwnedFd>,
+    shares: bool,
     limits: Limits,
 ) -> Result<(Listener, Vec<SocketFile>), String> {
-    let bound = Listener::bind(ips, limits);
-    let mut listener = bound.map_err(|error| cannot_listen(&error, ips))?;
+    let bind = if shares { Listener::bind_shared } else { Listener::bind };
+    let mut listener = bind(ips, limits).map_err(|error| cannot_listen(&error, ips, shares))?;
     let mut files = Vec::new();
     for path in paths {
         let file = socket_file::listen(path, &mut listener);
@@ -65,12 +67,18 @@ pub(super) fn announce(listener: &Listener, names: Option<&str>) {
     }
 }
 
-fn cannot_listen(error: &BindError, listen: &[SocketAddr]) -> String {
+fn cannot_listen(error: &BindError, listen: &[SocketAddr], shares: bool) -> String {
     let address = error.address();
     let other = listen.iter().find(|other| overlap(address, **other));
     match (error.kind(), other) {
         (ErrorKind::AddrInUse, Some(other)) => {
             format!("{error}; --listen {other} is given too, and one covers the other")
+        }
+        (ErrorKind::AddrInUse, None) if shares => {
+            format!(
+                "{error}; another program has this port and does not share it, start both with \
+                 --share-port, as the same user"
+            )
         }
         (ErrorKind::AddrInUse, None) => {
             format!("{error}; another program has this port, choose one with --listen")

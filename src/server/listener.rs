@@ -32,12 +32,33 @@ impl Listener {
     /// # Errors
     /// The first address that cannot be bound, and why; none stays bound then.
     pub fn bind(addresses: &[SocketAddr], limits: Limits) -> Result<Listener, BindError> {
+        Listener::bind_all(addresses, false, limits)
+    }
+
+    /// As [`bind`](Self::bind), but shares the addresses with other servers of the same user that
+    /// were bound by this function too, or with SO_REUSEPORT: socket(7). The kernel gives each client
+    /// to one of them, by a hash of its address and port, so that many clients are spread evenly. The
+    /// limits count for each server by itself: one that is full refuses clients while another has
+    /// room. When one ends, clients that it has not accepted yet are cut off.
+    ///
+    /// # Errors
+    /// Those of [`bind`](Self::bind), and [`Unsupported`](io::ErrorKind::Unsupported) where the
+    /// system is not Linux: others have the option, but no balance.
+    pub fn bind_shared(addresses: &[SocketAddr], limits: Limits) -> Result<Listener, BindError> {
+        Listener::bind_all(addresses, true, limits)
+    }
+
+    fn bind_all(
+        addresses: &[SocketAddr],
+        shares: bool,
+        limits: Limits,
+    ) -> Result<Listener, BindError> {
         let sockets = addresses
             .iter()
             .map(|&address| {
                 let beside_ipv4 =
                     addresses.iter().any(|other| other.is_ipv4() && other.port() == address.port());
-                listen(address, beside_ipv4, &limits)
+                listen(address, beside_ipv4, shares, &limits)
                     .map_err(|source| BindError { address, source })
             })
             .collect::<Result<_, _>>()?;
@@ -106,6 +127,7 @@ impl fmt::Display for BindError {
             io::ErrorKind::AddrNotAvailable => "; it is not an address of this machine",
             io::ErrorKind::PermissionDenied => "; ports below 1024 need root, choose a higher one",
             io::ErrorKind::AddrInUse => "",
+            io::ErrorKind::Unsupported => "; only Linux lets servers share a port",
             _ if is_exhaustion(&self.source) => "; raise the limit with ulimit -n",
             _ if self.source.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) => {
                 "; choose another address, or where a systemd unit forbids it (RestrictAddressFamilies=), \
@@ -169,5 +191,18 @@ mod tests {
         let both = both.map(|address| address.parse().expect("an address"));
         assert!(Listener::bind(&both, limits.clone()).is_ok());
         assert!(Listener::bind(&[both[0], both[0]], limits.clone()).is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_port_is_shared_by_those_that_ask_for_it() {
+        let limits = Limits::default();
+        let any = ["127.0.0.1:0".parse().expect("an address")];
+        let first = Listener::bind_shared(&any, limits.clone()).expect("a free port");
+        let address = first.addresses();
+        let second = Listener::bind_shared(&address, limits.clone()).expect("a shared port");
+        assert_eq!(second.addresses(), address);
+        let error = Listener::bind(&address, limits).expect_err("it shares nothing");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }

@@ -20,10 +20,11 @@ use super::peer::Peer;
 use super::stream::Stream;
 
 /// A non-blocking socket that listens on `address`; `[::]` for IPv6 alone if an IPv4 socket is
-/// to have the same port.
+/// to have the same port. One that `shares` lets others that do so listen there too.
 pub(crate) fn listen(
     address: SocketAddr,
     beside_ipv4: bool,
+    shares: bool,
     limits: &Limits,
 ) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
@@ -31,6 +32,9 @@ pub(crate) fn listen(
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, beside_ipv4)?;
+    }
+    if shares {
+        share_port(&socket)?;
     }
     set_options(&socket, family, limits)?;
     rustix::net::bind(&socket, &address)?;
@@ -186,12 +190,12 @@ pub(crate) fn open_descriptors() -> u64 {
 const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
 #[cfg(not(target_vendor = "apple"))]
-fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
     rustix::net::socket_with(family, SocketType::STREAM, FLAGS, None)
 }
 
 #[cfg(target_vendor = "apple")]
-fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
     let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
     set_flags(&socket)?;
     Ok(socket)
@@ -202,6 +206,14 @@ fn open(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
 fn set_flags(socket: &OwnedFd) -> rustix::io::Result<()> {
     rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(socket, true)
+}
+
+/// Elsewhere than on Linux the last socket would get all clients.
+fn share_port(socket: &OwnedFd) -> io::Result<()> {
+    if cfg!(target_os = "linux") {
+        return Ok(sockopt::set_socket_reuseport(socket, true)?);
+    }
+    Err(ErrorKind::Unsupported.into())
 }
 
 /// What the kernel holds for each client, and how it finds out that one is gone.

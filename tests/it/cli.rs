@@ -33,11 +33,22 @@ fn what_is_asked_of_the_program_is_printed_on_stdout() {
 fn the_help_names_every_option() {
     for name in SERVERS {
         let help = text(&run(name, &["-h"]).stdout);
-        let shared = ["listen", "max-clients", "max-per-ip", "stall", "dead", "log", "quiet"];
+        let shared =
+            ["listen", "share-port", "max-clients", "max-per-ip", "stall", "dead", "log", "quiet"];
         let of_time = ["utc", "zone", "format", "every"].iter().filter(|_| name == "time");
-        for option in shared.iter().chain(of_time) {
+        let of_chat = ["relay", "relay-password", "room"].iter().filter(|_| name == "chat");
+        for option in shared.iter().chain(of_time).chain(of_chat) {
             assert!(help.contains(&format!("  --{option}")), "{name} --{option}");
         }
+    }
+}
+
+#[test]
+fn the_help_of_the_chat_says_so_where_the_relay_is_not_built() {
+    for name in SERVERS {
+        let help = text(&run(name, &["-h"]).stdout);
+        let lacks = name == "chat" && cfg!(not(feature = "relay"));
+        assert_eq!(help.contains("This program was built without relay: --relay, "), lacks);
     }
 }
 
@@ -147,6 +158,16 @@ fn what_is_wrong_is_said_in_one_line_that_names_the_mend() {
         ("chat", &["--listen"], "--listen needs a value"),
         ("chat", &["--stall", "40"], "give --dead too"),
         ("chat", &["--max-clients", "4000000000"], "raise it with ulimit -n, or give at most"),
+        #[cfg(not(feature = "relay"))]
+        (
+            "chat",
+            &["--relay", "127.0.0.1"],
+            "built without relay, and --relay needs it: cargo build",
+        ),
+        #[cfg(feature = "relay")]
+        ("chat", &["--relay", "localhost"], "address such as 127.0.0.1:6379, or unix: and a path"),
+        #[cfg(feature = "relay")]
+        ("chat", &["--room", "my room"], "--room is 1 to 64 letters A-Z a-z, digits, - and _"),
         ("time", &["--every", "0"], "whole number from 1 to 86400, not '0'"),
         ("time", &["--format", "%!"], "--format takes strftime directives such as %H:%M:%S"),
         ("time", &["--format", ""], "--format takes strftime directives"),
@@ -282,6 +303,17 @@ fn ipv4_and_ipv6_may_share_a_port() {
     for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
         let stream = TcpStream::connect(&address).expect("it accepts");
         server.guest_over(Client::over(stream), &mut []);
+    }
+}
+
+#[cfg(not(feature = "relay"))]
+#[test]
+fn without_relay_its_options_say_how_to_build_it() {
+    for options in [["--relay", "127.0.0.1"], ["--room", "lobby"]] {
+        let output = run("chat", &options);
+        assert_eq!(output.status.code(), Some(2));
+        let line = one_line(&output);
+        assert!(line.contains("cargo build --features relay"), "{line}");
     }
 }
 

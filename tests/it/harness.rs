@@ -8,12 +8,13 @@ mod terminal;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{InputModes, OptionalActions, tcgetattr, tcsetattr};
+use std::any::Any;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::RwLock;
 use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
@@ -27,18 +28,30 @@ pub(crate) use terminal::Terminal;
 /// Time after which something awaited counts as missing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One test at a time has servers: two that measure would disturb each other.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// One test at a time has servers: two that measure would disturb each other. Those that measure
+/// nothing may share a turn.
+static TURNS: RwLock<()> = RwLock::new(());
 
 thread_local! {
-    static TURN: RefCell<Option<MutexGuard<'static, ()>>> = const { RefCell::new(None) };
+    static TURN: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
 
 /// Waits for this test's turn, which lasts until its thread ends.
 pub(crate) fn take_turn() {
     TURN.with_borrow_mut(|turn| {
         turn.get_or_insert_with(|| {
-            ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+            Box::new(TURNS.write().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        });
+    });
+}
+
+/// Waits for a turn of this test and others that share it: for those that wait much and measure
+/// nothing. MUST come before the test's first server.
+#[cfg(feature = "relay")]
+pub(crate) fn share_turn() {
+    TURN.with_borrow_mut(|turn| {
+        turn.get_or_insert_with(|| {
+            Box::new(TURNS.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
         });
     });
 }

@@ -19,7 +19,10 @@ mod newcomer;
 mod pause;
 mod rate_limit;
 mod readme;
+#[cfg(feature = "relay")]
+mod relay;
 mod scripts;
+mod share_port;
 mod shutdown;
 mod slow;
 mod stderr;

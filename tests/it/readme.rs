@@ -30,6 +30,14 @@ fn what_it_links_to_is_there() {
     let targets = README.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let targets: Vec<&str> = targets.collect();
     assert!(targets.contains(&"doc/talk.svg"), "{targets:?}");
+    let (sections, targets): (Vec<&str>, Vec<&str>) =
+        targets.into_iter().partition(|target| target.starts_with('#'));
+    for section in sections {
+        let is_there = README.lines().filter_map(|line| line.strip_prefix("## ")).any(|heading| {
+            heading.to_lowercase().replace(' ', "-") == section.trim_start_matches('#')
+        });
+        assert!(is_there, "{section}");
+    }
     for target in targets {
         // A package lacks some folders, and the README says so.
         let mut lacking =

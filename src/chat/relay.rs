@@ -1,0 +1,231 @@
+//! Joins a chat's room with those of other servers, over the log that an engine keeps.
+//!
+//! ```text
+//! guest says a line ► own room, at once
+//!                   ► outbox ► XADD ► log ► XREAD ► inbox ► room of each other server
+//! ```
+//!
+//! One task and two connections: one that writes and asks, one that waits for what the others write.
+//! No guest's task waits for either. What people on one server say to each other never passes
+//! through the engine, so that their talk goes on as ever while it is slow or gone.
+
+mod reading;
+mod writing;
+
+use std::cell::{Cell, RefCell};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::{Duration, Instant};
+
+use async_channel::Receiver;
+use futures_lite::future::or;
+
+use super::Chat;
+use super::elsewhere::Shared;
+use super::presence::{self, Presence};
+use crate::driver::Timer;
+use crate::relay::Relay;
+use crate::relay::commands::{Commands, Keys};
+use crate::relay::entry::{Id, Origin};
+use crate::relay::inbox::Inbox;
+use crate::relay::link::{Cut, Link, Waits};
+
+/// Time without an answer after which the engine counts as gone, with [`TICK`] two seconds.
+const STALL: Duration = Duration::from_millis(1500);
+
+/// How often the links are looked at, and the crowds of other servers are summed up.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Pause before the first attempt to connect again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+impl Chat {
+    /// Joins the room with those of all chats that have a relay with the same engine and room, for
+    /// as long as this future runs; give it to the executor that serves the chat. It needs the cargo
+    /// feature `relay`.
+    ///
+    /// ```no_run
+    /// use smol_servers::{Chat, EngineAddress, Relay};
+    ///
+    /// fn share(chat: Chat, executor: &smol::LocalExecutor<'static>) {
+    ///     let engine = EngineAddress::Tcp(([127, 0, 0, 1], 6379).into());
+    ///     let relay = Relay { engine, room: "lobby".to_owned(), password: None };
+    ///     executor.spawn(async move { chat.relay(relay).await }).detach();
+    /// }
+    /// ```
+    ///
+    /// It never fails. An engine that cannot be reached, refuses a command, or does not answer for
+    /// 2 s is a cut: people and the log are told, the chat goes on by itself, and this tries again
+    /// after a pause that grows from 0.1 to 5 s, of which up to half is taken off by chance. What
+    /// people say meanwhile waits, up to 256 lines and 64 KiB of text; how many more there were is
+    /// told on both sides. Ends at once if the chat has a relay already. If it is dropped, the chat
+    /// is by itself again, and lines that wait are lost.
+    ///
+    /// What people say reaches all servers, each author's lines in order; what the host says, by
+    /// whatever function, stays on this one. [`Chat::events`] tells of lines that were said
+    /// elsewhere, but not of who comes and goes there, and [`Chat::participants`] are those here.
+    pub async fn relay(&self, relay: Relay) {
+        let origin = Origin(random());
+        let Some((joint, woken)) = self.0.elsewhere.begin(origin) else { return };
+        let bridge = Bridge {
+            keys: Keys::new(&relay.room),
+            chat: self.clone(),
+            joint,
+            relay,
+            origin,
+            woken,
+            inbox: RefCell::default(),
+            position: Cell::default(),
+            presence: RefCell::default(),
+            is_behind: Cell::default(),
+            is_forgotten: Cell::default(),
+            has_written: Cell::default(),
+            strangers: Cell::default(),
+            beats: Cell::default(),
+            renewed: Cell::default(),
+            unsure: Cell::default(),
+        };
+        bridge.run().await;
+    }
+}
+
+/// What is between the room and the log.
+struct Bridge {
+    chat: Chat,
+    joint: Shared,
+    relay: Relay,
+    keys: Keys,
+    /// This server, in the log.
+    origin: Origin,
+    /// Has a message when there is something for the engine.
+    woken: Receiver<()>,
+    inbox: RefCell<Inbox>,
+    /// The last entry read; `None` before the history is.
+    position: Cell<Option<Id>>,
+    /// Who came and went elsewhere.
+    presence: RefCell<Presence>,
+    /// Set when others have said lines that were not read here yet, and may be lost.
+    is_behind: Cell<bool>,
+    /// Set when the engine does not know this server any more, so that it has lost its log too.
+    is_forgotten: Cell<bool>,
+    /// Set once the engine has taken a line.
+    has_written: Cell<bool>,
+    /// Entries that no chat server wrote.
+    strangers: Cell<u64>,
+    /// How often this server has said that it is there.
+    beats: Cell<u64>,
+    /// Chosen names that were renewed since this began anew with the first.
+    renewed: Cell<usize>,
+    /// Beats left in which the engine may give a number again.
+    unsure: Cell<usize>,
+}
+
+impl Bridge {
+    async fn run(&self) {
+        let (mut pause, mut told) = (FIRST_PAUSE, String::new());
+        loop {
+            let waits = [Waits::default(), Waits::default()];
+            let begun = Instant::now();
+            let Err(cut) = or(self.session(&waits), self.watch(&waits)).await;
+            let was_together = self.cut_off();
+            // Not where it takes what is asked and refuses what is written, over and over.
+            if self.has_written.take() || was_together && begun.elapsed() > LONGEST_PAUSE {
+                pause = FIRST_PAUSE;
+            }
+            let why = cut.to_string();
+            if was_together || why != told {
+                log::warn!("cut off from the other servers by {}: {why}", self.relay.engine);
+                told = why;
+            }
+            // Half of it by chance, so that not all servers come back at once.
+            let by_chance = random() as u32 as f32 / u32::MAX as f32;
+            Timer::after(pause.mul_f32(0.5 + by_chance / 2.0)).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Connects, catches up, and relays until it is cut off.
+    async fn session(&self, waits: &[Waits; 2]) -> Result<std::convert::Infallible, Cut> {
+        let mut writer = self.open(&waits[0]).await?;
+        let mut reader = self.open(&waits[1]).await?;
+        self.register(&mut writer).await?;
+        self.come_together();
+        self.catch_up(&mut reader).await?;
+        let (engine, room) = (&self.relay.engine, self.relay.room.as_str());
+        log::info!(engine:%, room; "shares its room");
+        or(self.write(&mut writer), self.read(&mut reader)).await
+    }
+
+    async fn open(&self, waits: &Waits) -> Result<Link, Cut> {
+        let mut link = Link::open(&self.relay.engine, waits.clone())?;
+        let mut commands = Commands::default();
+        match &self.relay.password {
+            Some(password) => commands.add(&[b"AUTH", password.as_bytes()]),
+            None => commands.add(&[b"PING"]),
+        }
+        link.call(&commands).await?;
+        Ok(link)
+    }
+
+    /// Notices an engine that does not answer, and tells of crowds elsewhere.
+    async fn watch(&self, waits: &[Waits; 2]) -> Result<std::convert::Infallible, Cut> {
+        let mut told = Instant::now();
+        loop {
+            Timer::after(TICK).await;
+            let is_late = |since: Instant| since.elapsed() > STALL;
+            if waits.iter().any(|link| link.get().is_some_and(is_late)) {
+                return Err(Cut::Stalled);
+            }
+            if told.elapsed() >= presence::SUMMARY {
+                told = Instant::now();
+                let unsaid = self.presence.borrow_mut().take_unsaid();
+                let summary = presence::summary(unsaid, self.chat.here());
+                summary.inspect(|line| self.chat.say(line));
+            }
+        }
+    }
+
+    /// Tells people that they are among themselves; true if they were not before.
+    fn cut_off(&self) -> bool {
+        let mut joint = self.joint.borrow_mut();
+        joint.servers.clear();
+        joint.outbox.forget_presence();
+        // Who waits for an answer enters under a name that is free for certain; a name that is no
+        // longer renewed is free by itself.
+        joint.claims.clear();
+        joint.freed.clear();
+        let before = joint.is_together.replace(false);
+        drop(joint);
+        if before != Some(false) {
+            let here = self.chat.0.participants.borrow().len();
+            let who = match here {
+                0 | 1 => "nobody else reads you".to_owned(),
+                here => format!("only the {here} here read you"),
+            };
+            self.chat.say(&format!("*** cut off from the other servers; {who}"));
+        }
+        before == Some(true)
+    }
+
+    fn come_together(&self) {
+        let before = self.joint.borrow_mut().is_together.replace(true);
+        if before == Some(false) {
+            self.chat.say("*** together with the other servers again");
+        }
+        self.tell_lost();
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.chat.0.elsewhere.end();
+    }
+}
+
+/// A number that no other server has, nor this one in another run.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
