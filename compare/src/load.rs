@@ -95,7 +95,7 @@ fn told(job: &Job, outcome: Result<Outcome>) -> Outcome {
 }
 
 /// Connects `count` more clients who read; what arrives meanwhile goes to `take`.
-fn join(
+pub(crate) fn join(
     job: &Job,
     crowd: &mut Crowd,
     count: usize,

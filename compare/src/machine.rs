@@ -54,6 +54,18 @@ impl Machine {
         Ok(started)
     }
 
+    /// The same with the two cores in each other's place.
+    pub(crate) fn turned(&self) -> Machine {
+        Machine { generator: self.server, server: self.generator, ..*self }
+    }
+
+    /// Lets this thread, and whom it starts, run on both cores.
+    pub(crate) fn unpin(&self) -> Result<()> {
+        let mut cores = CpuSet::new();
+        [self.generator, self.server].into_iter().for_each(|core| cores.set(core));
+        Ok(sched_setaffinity(None, &cores)?)
+    }
+
     pub(crate) fn card(&self) -> Card {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let (cpus, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));

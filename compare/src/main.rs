@@ -5,7 +5,7 @@
 //! it; `load` is the generator, on `crowd` (sockets), `ledger` (what must arrive) and `meter` (what
 //! it cost); `report` makes tables, verdicts and pictures of `results`, and `publish` puts them where
 //! they are committed; `bench` prints those of ours alone, and `pauses` what its pause
-//! buys. `account` and `floods` look for faults of ours, and compare nothing.
+//! buys. `account`, `floods` and `relay` look for faults of ours, and compare nothing.
 
 mod account;
 mod bench;
@@ -36,6 +36,7 @@ mod prepare;
 mod process;
 mod progress;
 mod publish;
+mod relay;
 mod report;
 mod results;
 mod run;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         Ok(Command::Account(options)) => account::account(&options),
         Ok(Command::Floods(options)) => floods::floods(&options),
         Ok(Command::Pauses(options)) => pauses::pauses(&options),
+        Ok(Command::Relay(options)) => relay::relay(&options),
         Ok(Command::Load) => run::generate(),
         Err(wrong) => Err(wrong.into()),
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::flood::FLOODS;
 use crate::peers;
 use crate::port::LAST_PORT;
+use crate::relay::PARTS;
 use crate::results::{OURS, SEED, asked};
 use crate::workload::{Extent, Program, WORKLOADS};
 use crate::wrong::Wrong;
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Account(Options),
     Floods(Options),
     Pauses(Options),
+    Relay(Options),
     /// The generator's process; the job comes on standard input.
     Load,
 }
@@ -109,6 +111,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
         "account" => Ok(Command::Account(options)),
         "floods" => Ok(Command::Floods(options)),
         "pauses" => Ok(Command::Pauses(options)),
+        "relay" => Ok(Command::Relay(options)),
         "load" => Ok(Command::Load),
         other => Err(Wrong(format!("unknown command {other}; see `compare help`"))),
     }
@@ -116,11 +119,11 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
 
 fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result<Options, Wrong> {
     let mut options = Options::default();
-    if command == "account" {
+    if ["account", "relay"].contains(&command) {
         // Other traffic each time.
         options.seed = std::time::UNIX_EPOCH.elapsed().map_or(SEED, |since| since.as_secs());
     }
-    if ["bench", "floods", "pauses"].contains(&command) {
+    if ["bench", "floods", "pauses", "relay"].contains(&command) {
         // Each takes minutes.
         options.peers = vec![OURS.into()];
     }
@@ -170,6 +173,7 @@ fn takes(command: &str, option: &str) -> bool {
         "smoke" => !["--resume", "--out", "--seconds"].contains(&option),
         "report" | "publish" => option == "--out",
         "account" => of_ours || ["--seconds", "--seed"].contains(&option),
+        "relay" => ["--only", "--port", "--no-build", "--seconds", "--seed"].contains(&option),
         "floods" => of_ours || ["--quick", "--clients"].contains(&option),
         "pauses" => ["--quick", "--clients", "--port", "--no-build", "--out"].contains(&option),
         _ => option != "--seconds",
@@ -180,6 +184,7 @@ fn takes(command: &str, option: &str) -> bool {
 fn to_choose(command: &str) -> (&'static str, Vec<&'static str>) {
     match command {
         "account" => ("server", vec![Program::Echo.name(), Program::Chat.name()]),
+        "relay" => ("part", PARTS.into()),
         "floods" => ("flood", FLOODS.iter().map(|flood| flood.name).collect()),
         _ => ("workload", WORKLOADS.map(|workload| workload.name).into()),
     }
@@ -196,14 +201,16 @@ pub(crate) fn help() -> String {
          compare account [OPTIONS] random traffic at ours, to the byte and the line: finds faults\n\
          compare floods [OPTIONS]  what a talker notices of floods at ours (five minutes)\n\
          compare pauses [OPTIONS]  what the pause of our chat saves and costs (five minutes)\n\
+         compare relay [OPTIONS]   servers that share a room: every line, and what it costs\n\
          compare smoke             the whole chain once, small, for CI\n\n\
          Options:\n\
          \x20 --quick             3 rounds, short\n\
          \x20 --full              all workloads, longer (75 minutes)\n\
          \x20 --only NAMES        workloads, separated by commas; of `account` echo or chat, of\n\
-         \x20                     `floods` the floods below\n\
+         \x20                     `floods` the floods below, of `relay` its parts\n\
          \x20 --peers NAMES       peers, separated by commas; ours runs always\n\
-         \x20 --seconds N         of random traffic at each server of `account` (60)\n\
+         \x20 --seconds N         of random traffic at each server of `account`, of talk of\n\
+         \x20                     `relay` (60)\n\
          \x20 --rounds N          rounds of every workload\n\
          \x20 --clients N         clients of a workload, at most (10000)\n\
          \x20 --port N            first port for the servers (20000)\n\
@@ -258,6 +265,8 @@ mod tests {
             (&["floods", "--seconds", "9"], "--seconds is not for `compare floods`"),
             (&["bench", "--full"], "--full is not for `compare bench`"),
             (&["run", "--seconds", "9"], "--seconds is not for `compare run`"),
+            (&["relay", "--only", "chat"], "unknown part 'chat'; there are account, delay, "),
+            (&["relay", "--full"], "--full is not for `compare relay`"),
             (&["pauses", "--full"], "--full is not for `compare pauses`"),
         ] {
             let arguments = arguments.iter().map(|argument| (*argument).to_owned());
@@ -286,6 +295,7 @@ mod tests {
             ("fuzz-servers", "-- account --seconds 60 --quick"),
             ("floods", "-- floods --quick"),
             ("pauses", "-- pauses --quick"),
+            ("relay", "-- relay --quick"),
         ] {
             let mut make = std::process::Command::new("make");
             make.args(["--dry-run", target, "ARGS=--quick"]).current_dir(peers::above());

@@ -51,6 +51,8 @@ pub(crate) enum Start {
 pub(crate) enum Driver {
     OneThread,
     Smol,
+    /// One thread, and the feature `relay`, which is off by default.
+    Relay,
 }
 
 pub(crate) const PEERS: &[Peer] = &[
@@ -210,6 +212,7 @@ impl Peer {
         above().join(match driver {
             Driver::OneThread => "target",
             Driver::Smol => "target/smol-reactor",
+            Driver::Relay => "target/relay",
         })
     }
 

@@ -37,6 +37,7 @@ pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {
                     Driver::Smol => {
                         &["--bins", "--no-default-features", "--features", "local-time"]
                     }
+                    Driver::Relay => &["--bins", "--features", "relay"],
                 };
                 cargo(&above(), &peer.target(driver), what)?
             }
