@@ -31,7 +31,7 @@ use std::rc::Rc;
 use futures_lite::future::zip;
 use smol::LocalExecutor;
 
-pub use args::Args;
+pub use args::{Args, END};
 pub use memory::{BACKLOG_BYTES, ECHO_BYTES, TERMINAL_BYTES};
 #[cfg(not(feature = "relay"))]
 pub use no_relay::{Engine, check_room, join, parse_engine};
@@ -76,9 +76,9 @@ pub struct Program {
 
 /// Runs a program until a signal ends it. The first `words` of this process's arguments are what it
 /// is called by: one, or two as in `smol-servers chat`. `read` sets an option that only this program
-/// has, or returns false when there is none of that name, and `handler` makes what serves a client
-/// of them and may have further tasks of its own on the executor. The exit code is 2 for a wrong
-/// option, and 1 when the program cannot start.
+/// has, or returns false when there is none of that name; it is asked for [`END`] behind the last.
+/// `handler` makes what serves a client of them and may have further tasks of its own on the
+/// executor. The exit code is 2 for a wrong option, and 1 when the program cannot start.
 pub fn main<O: Default, H: Handler>(
     program: &Program,
     words: usize,

@@ -83,6 +83,11 @@ impl Options {
             "rate" => rate_limit.rate = args.number(0..=1_000_000)?,
             "pause" => *pause = Duration::from_millis(args.number(0..=1000)?),
             "burst" => rate_limit.burst = args.number(0..=1_000_000)?,
+            program::END if self.engine.is_none() => {
+                let needs = |option| Err(format!("{option} needs --relay; give it too"));
+                self.password.as_ref().map_or(Ok(()), |_| needs("--relay-password"))?;
+                self.room.as_ref().map_or(Ok(()), |_| needs("--room"))?;
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -95,15 +100,10 @@ impl Options {
             config.motd = Some(read_text("motd", &path)?);
         }
         let chat = Chat::new(config);
-        match (self.engine, self.password, self.room) {
-            (Some(engine), password, room) => {
-                let password = password.map(|path| first_line("relay-password", &path));
-                let room = room.unwrap_or_else(|| "lobby".to_owned());
-                program::join(&chat, executor, engine, room, password.transpose()?);
-            }
-            (None, Some(_), _) => return Err("--relay-password needs --relay; give it too".into()),
-            (None, _, Some(_)) => return Err("--room needs --relay; give it too".into()),
-            (None, None, None) => {}
+        if let Some(engine) = self.engine {
+            let password = self.password.map(|path| first_line("relay-password", &path));
+            let room = self.room.unwrap_or_else(|| "lobby".to_owned());
+            program::join(&chat, executor, engine, room, password.transpose()?);
         }
         Ok(chat)
     }

@@ -11,6 +11,10 @@ use lexopt::{Parser, ValueExt};
 /// Bytes of a word that a program is [called] by, at most.
 const NAME_BYTES: usize = 32;
 
+/// The name of the option that a program is asked for behind the last one, to check together those
+/// that it was given.
+pub const END: &str = "";
+
 /// The command line, at one of its options.
 #[derive(Debug)]
 pub struct Args {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use super::args::Args;
+use super::args::{Args, END};
 use super::log::Format;
 use super::{Program, address};
 use crate::server::limits::{Limits, RESERVED_DESCRIPTORS, clients_below};
@@ -98,6 +98,8 @@ pub(super) fn parse(
             return Err(format!("unknown option --{}", args.option));
         }
     }
+    args.option = END.to_owned();
+    own(&mut args)?;
     options.says_where = !options.listen.is_empty() || !options.paths.is_empty();
     options.check(descriptors, passed)?;
     if !options.says_where && !passed {

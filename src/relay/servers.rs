@@ -110,7 +110,7 @@ impl Servers {
             // It wrote an entry before it was seen here, or the engine has lost what it said.
             if now.duration_since(server.since) < GONE {
                 self.0.insert(origin, server);
-            } else if server.beat.here > 0 {
+            } else if server.beat.here > 0 && !server.letters.is_empty() {
                 gone.push((server.letters, server.beat.here));
             }
         }

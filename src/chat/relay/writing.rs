@@ -36,7 +36,9 @@ impl Bridge {
             }
             self.take_numbers(link).await?;
             self.claim_names(link).await?;
-            self.write_lines(link).await?;
+            if self.write_lines(link).await? {
+                continue;
+            }
             self.tell_lost();
             let woken = async {
                 let _awake = self.woken.recv().await;
@@ -140,17 +142,16 @@ impl Bridge {
         servers.iter().any(|(_, beat)| inbox.lacks(beat.origin, beat.said))
     }
 
-    /// Writes what waits, oldest first.
-    async fn write_lines(&self, link: &mut Link) -> Result<(), Cut> {
-        while let Some((commands, entries)) = self.batch() {
-            let replies = link.call(&commands).await?;
-            self.joint.borrow_mut().outbox.written(entries);
-            self.has_written.set(true);
-            if integer(replies.get(entries))? == 1 {
-                self.is_forgotten.set(true);
-            }
+    /// Writes a part of what waits, oldest first; false if nothing does.
+    async fn write_lines(&self, link: &mut Link) -> Result<bool, Cut> {
+        let Some((commands, entries)) = self.batch() else { return Ok(false) };
+        let replies = link.call(&commands).await?;
+        self.joint.borrow_mut().outbox.written(entries);
+        self.has_written.set(true);
+        if integer(replies.get(entries))? == 1 {
+            self.is_forgotten.set(true);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Tells people how much of what they said never crosses.
