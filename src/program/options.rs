@@ -78,8 +78,11 @@ pub(super) fn parse(
         log: Format::Text,
         quiet: false,
     };
-    while let Some(argument) = args.parser.next().map_err(|error| error.to_string())? {
-        match argument {
+    let mut is_end = false;
+    while !is_end {
+        let argument = args.parser.next().map_err(|error| error.to_string())?;
+        is_end = argument.is_none();
+        match argument.unwrap_or(Arg::Long(END)) {
             Arg::Short('h') | Arg::Long("help") => {
                 return Ok(Command::Print(help(program, called, max_clients)));
             }
@@ -94,12 +97,10 @@ pub(super) fn parse(
                 return Err(format!("unexpected '{value}'; an address goes behind --listen"));
             }
         }
-        if !options.read(&mut args, program.port)? && !own(&mut args)? {
+        if !options.read(&mut args, program.port)? && !own(&mut args)? && !is_end {
             return Err(format!("unknown option --{}", args.option));
         }
     }
-    args.option = END.to_owned();
-    own(&mut args)?;
     options.says_where = !options.listen.is_empty() || !options.paths.is_empty();
     options.check(descriptors, passed)?;
     if !options.says_where && !passed {
@@ -119,7 +120,7 @@ fn help(program: &Program, called: &str, clients: usize) -> String {
     // A buffer for sending and one for receiving, and Linux doubles both.
     let kernel = clients.saturating_mul(4 * program.kernel_buffer).div_ceil(MIB);
     let zones = if cfg!(feature = "local-time") { "" } else { NO_ZONES };
-    let has_relay = cfg!(feature = "relay") || !own.contains("  --relay ");
+    let has_relay = cfg!(feature = "relay") || program.name != "chat";
     let relay = if has_relay { "" } else { NO_RELAY };
     format!(
         "{own}  --listen ADDR      address to listen on, repeatable: numeric IPv4 or IPv6, or unix:PATH, a socket
@@ -208,11 +209,10 @@ impl Options {
                     .into(),
             );
         }
-        if let Some(path) = self.paths.first().filter(|_| self.share_port) {
-            let path = path.display();
-            return Err(format!(
-                "--share-port is for ports, and unix:{path} has none; leave it out"
-            ));
+        if self.share_port && !self.paths.is_empty() {
+            return Err(
+                "--share-port is for ports, and a unix socket has none; leave it out".into()
+            );
         }
         for (index, address) in self.listen.iter().enumerate() {
             // Port 0 is another port each time.
@@ -271,7 +271,7 @@ mod tests {
             (&["--max-clients", "0"], "from 1 to"),
             (&["--max-clients", "1000"], "needs 1032 descriptors"),
             (&["--log", "xml"], "text or json"),
-            (&["--share-port", "--listen", "unix:/a"], "unix:/a has none; leave it out"),
+            (&["--share-port", "--listen", "unix:/a"], "a unix socket has none; leave it out"),
             (&["--lisen", "x"], "unknown option --lisen"),
             (&["-x"], "unknown option -x"),
             (&["8002"], "behind --listen"),

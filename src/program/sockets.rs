@@ -26,8 +26,8 @@ pub(super) fn open(
     shares: bool,
     limits: Limits,
 ) -> Result<(Listener, Vec<SocketFile>), String> {
-    let bind = if shares { Listener::bind_shared } else { Listener::bind };
-    let mut listener = bind(ips, limits).map_err(|error| cannot_listen(&error, ips, shares))?;
+    let bound = Listener::bind_all(ips, shares, limits);
+    let mut listener = bound.map_err(|error| cannot_listen(&error, ips, shares))?;
     let mut files = Vec::new();
     for path in paths {
         let file = socket_file::listen(path, &mut listener);
@@ -74,14 +74,13 @@ fn cannot_listen(error: &BindError, listen: &[SocketAddr], shares: bool) -> Stri
         (ErrorKind::AddrInUse, Some(other)) => {
             format!("{error}; --listen {other} is given too, and one covers the other")
         }
-        (ErrorKind::AddrInUse, None) if shares => {
-            format!(
-                "{error}; another program has this port and does not share it, start both with \
-                 --share-port, as the same user"
-            )
-        }
         (ErrorKind::AddrInUse, None) => {
-            format!("{error}; another program has this port, choose one with --listen")
+            let mend = if shares {
+                " and does not share it, start both with --share-port, as the same user"
+            } else {
+                ", choose one with --listen"
+            };
+            format!("{error}; another program has this port{mend}")
         }
         _ => error.to_string(),
     }

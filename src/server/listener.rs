@@ -48,7 +48,7 @@ impl Listener {
         Listener::bind_all(addresses, true, limits)
     }
 
-    fn bind_all(
+    pub(crate) fn bind_all(
         addresses: &[SocketAddr],
         shares: bool,
         limits: Limits,
