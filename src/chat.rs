@@ -215,9 +215,15 @@ impl Chat {
         self.0.elsewhere.guest_name(self.0.arrivals.get())
     }
 
+    /// Whether a guest at this server has this name.
+    fn has_guest(&self, name: &str) -> bool {
+        let here = self.0.participants.borrow();
+        here.iter().any(|(_, guest)| names::folded(guest.name()).eq(names::folded(name)))
+    }
+
     /// Guests at this server and at those it shares its room with.
     fn here(&self) -> usize {
-        self.0.participants.borrow().len() + self.0.elsewhere.guests()
+        self.0.participants.borrow().len().saturating_add(self.0.elsewhere.guests())
     }
 
     /// A clean line in the alphabet of this chat.

@@ -53,7 +53,7 @@ pub(super) fn welcome<'a>(
     others: impl Iterator<Item = &'a str>,
 ) -> String {
     let shown: Vec<&str> = others.take(WELCOME_NAMES).collect();
-    let count = own + elsewhere;
+    let count = own.saturating_add(elsewhere);
     let s = if count == 1 { "" } else { "s" };
     let on_this = if elsewhere > 0 { format!(" ({own} on this server)") } else { String::new() };
     let more = match count.saturating_sub(shown.len()) {

@@ -49,7 +49,8 @@ impl Presence {
         if !is_begun && self.is_single(here, now) {
             return Telling::Single;
         }
-        self.unsaid[change as usize] += 1;
+        let unsaid = &mut self.unsaid[change as usize];
+        *unsaid = unsaid.saturating_add(1);
         if is_begun { Telling::Counted } else { Telling::Begun }
     }
 

@@ -88,7 +88,11 @@ async fn ask(
             names::check(&name, chat.0.config.ascii, here.iter().map(|(_, guest)| guest.name()))
         };
         let claimed = match checked {
-            Ok(()) => chat.0.elsewhere.claim(name).await.ok_or(names::TAKEN),
+            Ok(()) => {
+                let claimed = chat.0.elsewhere.claim(name).await;
+                // It may be another one now, with the letters of this server.
+                claimed.filter(|name| !chat.has_guest(name)).ok_or(names::TAKEN)
+            }
             Err(why) => Err(why),
         };
         let why = match claimed {

@@ -78,9 +78,9 @@ impl Keys {
         commands.add(&parts);
     }
 
-    /// The newest entries, up to so many before `before`; without it the last of all.
-    pub(crate) fn read_back(&self, commands: &mut Commands, before: Option<Id>, count: usize) {
-        let end = before.map_or("+".to_owned(), |id| format!("({id}"));
+    /// The newest entries, at most so many up to `end`; without it the last of all.
+    pub(crate) fn read_back(&self, commands: &mut Commands, end: Option<Id>, count: usize) {
+        let end = end.map_or("+".to_owned(), |id| id.to_string());
         let count = count.to_string();
         let log = self.log.as_bytes();
         commands.add(&[b"XREVRANGE", log, end.as_bytes(), b"-", b"COUNT", count.as_bytes()]);

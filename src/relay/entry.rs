@@ -48,6 +48,15 @@ impl fmt::Display for Id {
 }
 
 impl Id {
+    /// The place before it; an end of a range that is open needs Redis 6.2.
+    pub(crate) fn before(self) -> Option<Id> {
+        let Id { milliseconds, number } = self;
+        match number.checked_sub(1) {
+            Some(number) => Some(Id { milliseconds, number }),
+            None => Some(Id { milliseconds: milliseconds.checked_sub(1)?, number: u64::MAX }),
+        }
+    }
+
     pub(crate) fn read(bytes: &[u8]) -> Option<Id> {
         let (milliseconds, number) = std::str::from_utf8(bytes).ok()?.split_once('-')?;
         Some(Id { milliseconds: milliseconds.parse().ok()?, number: number.parse().ok()? })
@@ -164,6 +173,15 @@ mod tests {
         let bulk = |bytes: &[u8]| Reply::Bulk(bytes.to_vec());
         let fields = fields.iter().flat_map(|(a, b)| [bulk(a.as_ref()), bulk(b.as_ref())]);
         Reply::Array(vec![bulk(id.as_bytes()), Reply::Array(fields.collect())])
+    }
+
+    #[test]
+    fn every_place_but_the_first_has_one_before_it() {
+        let before =
+            |id: &str| Id::read(id.as_bytes()).and_then(Id::before).map(|id| id.to_string());
+        assert_eq!(before("5-3").as_deref(), Some("5-2"));
+        assert_eq!(before("5-0").as_deref(), Some("4-18446744073709551615"));
+        assert_eq!(before("0-0"), None);
     }
 
     #[test]

@@ -93,8 +93,9 @@ impl Bridge {
             if lines.len() >= wanted {
                 break;
             }
+            let Some(before) = oldest.before() else { break };
             let mut commands = Commands::default();
-            self.keys.read_back(&mut commands, Some(oldest), BATCH);
+            self.keys.read_back(&mut commands, Some(before), BATCH);
             replies = link.call(&commands).await?;
         }
         self.position.set(Some(newest));
@@ -128,11 +129,13 @@ impl Bridge {
     /// is in the counts.
     async fn take(&self, entries: Entries, only_lines: bool) {
         for (n, (id, entry)) in entries.into_iter().enumerate() {
+            // Before it counts as read: a cut may end this wait.
+            self.chat.0.floor.wait(true).await;
             self.position.set(Some(id));
             match entry {
                 None => self.strangers.set(self.strangers.get() + 1),
                 Some(entry) if entry.origin == self.origin => {}
-                Some(entry) => self.take_entry(entry, only_lines).await,
+                Some(entry) => self.take_entry(entry, only_lines),
             }
             if n % BUDGET == BUDGET - 1 {
                 yield_now().await;
@@ -140,17 +143,14 @@ impl Bridge {
         }
     }
 
-    async fn take_entry(&self, entry: Entry, only_lines: bool) {
+    fn take_entry(&self, entry: Entry, only_lines: bool) {
         let Some(lost) = self.inbox.borrow_mut().take(&entry) else { return };
         self.tell_missed(lost);
         if !only_lines {
             self.joint.borrow_mut().servers.note(&entry, Instant::now());
         }
         let told = match entry.event {
-            Event::Said { name, text } => {
-                self.chat.0.floor.wait(true).await;
-                return self.publish(&name, &text, Moment::now());
-            }
+            Event::Said { name, text } => return self.publish(&name, &text, Moment::now()),
             _ if only_lines => return,
             Event::Joined { name } => {
                 (Change::Joined, format!("*** {name} joined ({} here)", self.chat.here()))

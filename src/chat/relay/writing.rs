@@ -59,17 +59,19 @@ impl Bridge {
         self.keys.read_back(&mut commands, None, 1);
         let replies = link.call(&commands).await?;
         let servers = expected(replies.first().and_then(beats_of))?;
-        let is_new = self.position.get().is_none();
-        let own = servers.iter().any(|(_, beat)| beat.origin == self.origin);
-        let former = (!is_new).then(|| self.letters());
-        if !own {
-            let free =
-                (0..SERVERS).map(letters).filter(|it| servers.iter().all(|(of, _)| of != it));
+        let was_here = self.position.get().is_some();
+        if let Some((own, _)) = servers.iter().find(|(_, beat)| beat.origin == self.origin) {
+            // It may not have learned that it was given them.
+            self.joint.borrow_mut().letters.clone_from(own);
+        } else {
+            self.is_forgotten.set(self.is_forgotten.get() || was_here);
+            let former = was_here.then(|| self.letters());
+            let free = (0..SERVERS).map(letters);
+            let free = free.filter(|it| servers.iter().all(|(of, _)| of != it));
             self.claim_letters(link, former.into_iter().chain(free)).await?;
         }
         let mut commands = Commands::default();
         self.keys.beat(&mut commands, &self.letters(), &self.present(&self.joint.borrow(), 0));
-        self.is_forgotten.set(!own && !is_new);
         link.call(&commands).await?;
         // The other servers first have it pass over those that they know of.
         if self.is_forgotten.get() { Ok(()) } else { self.take_numbers(link).await }
@@ -103,7 +105,8 @@ impl Bridge {
         self.keys.keep_servers(&mut commands);
         self.renew_names(&mut commands);
         let replies = link.call(&commands).await?;
-        let is_forgotten = self.is_forgotten.take() | (integer(replies.first())? == 1);
+        let is_forgotten = self.is_forgotten.get() || integer(replies.first())? == 1;
+        self.is_forgotten.set(is_forgotten);
         let mut servers = expected(replies.get(1).and_then(beats_of))?;
         let newest = expected(replies.get(2).and_then(entries_of))?;
         let newest = newest.first().map(|(id, _)| *id).unwrap_or_default();
@@ -134,7 +137,9 @@ impl Bridge {
             self.keys.guest_numbers(&mut commands, highest);
         }
         changes.expired.iter().for_each(|letters| self.keys.free_letters(&mut commands, letters));
-        link.call(&commands).await.map(drop)
+        link.call(&commands).await?;
+        self.is_forgotten.set(false);
+        Ok(())
     }
 
     fn lacks_lines(&self, servers: &[(String, Beat)]) -> bool {
@@ -179,7 +184,8 @@ impl Bridge {
 
     async fn take_numbers(&self, link: &mut Link) -> Result<(), Cut> {
         let wanted = self.joint.borrow().numbers.wanted();
-        let Some(count) = wanted.filter(|_| self.unsure.get() == 0) else { return Ok(()) };
+        let is_sure = self.unsure.get() == 0 && !self.is_forgotten.get();
+        let Some(count) = wanted.filter(|_| is_sure) else { return Ok(()) };
         let mut commands = Commands::default();
         let letters = self.letters();
         // First, to learn whether the engine has forgotten all since the last beat.

@@ -99,7 +99,9 @@ fn a_name_that_is_chosen_while_cut_off_carries_the_servers_letters() {
         guest.expect(format_args!("{CUT_OFF}nobody else reads you"));
     }
     for (server, letters) in servers.iter().zip(["a", "b"]) {
-        let welcome = choose(&mut asked(server), "Ann");
+        let mut ann = asked(server);
+        let welcome = choose(&mut ann, "Ann");
         assert!(welcome.starts_with(&format!("*** welcome, you are Ann-{letters}.")), "{welcome}");
+        assert_eq!(choose(&mut asked(server), "ann"), "*** that name is taken");
     }
 }
