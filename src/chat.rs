@@ -218,7 +218,7 @@ impl Chat {
     /// Whether a guest at this server has this name.
     fn has_guest(&self, name: &str) -> bool {
         let here = self.0.participants.borrow();
-        here.iter().any(|(_, guest)| names::folded(guest.name()).eq(names::folded(name)))
+        names::is_taken(name, here.iter().map(|(_, guest)| guest.name()))
     }
 
     /// Guests at this server and at those it shares its room with.

@@ -66,8 +66,9 @@ struct State {
     ring: Ring,
     /// Set when a member has begun to wait, until all that wait are woken.
     waits: bool,
-    /// The numbers of the last lines that members published, here or at another server, at most [`HISTORY_LINES`]. Each
-    /// newcomer asks for them: to look for them among all that was announced would take too long.
+    /// The numbers of the last lines that members published, here or at another server, at most
+    /// [`HISTORY_LINES`]. Each newcomer asks for them: to look for them among all that was announced
+    /// would take too long.
     said: VecDeque<u64>,
     /// Members that have not left.
     present: usize,
@@ -107,14 +108,13 @@ impl Room {
     /// Appends one line for every member, whatever it is given: what must not reach a terminal is
     /// removed, the line is cut at 4 KiB, and CR LF is added. Never waits.
     pub fn publish(&self, line: impl AsRef<[u8]>) {
-        self.append(&clean_into_one(line.as_ref()), None);
+        self.append(&clean_into_one(line.as_ref()), None, false);
     }
 
     /// As [`publish`](Self::publish), of a clean line that is part of the history.
     #[cfg(feature = "relay")]
     pub(crate) fn publish_said(&self, line: &str) {
-        let waiting = self.0.borrow_mut().append(line.as_bytes(), None, true);
-        waiting.into_iter().for_each(Waker::wake);
+        self.append(line, None, true);
     }
 
     /// A new member, which takes what is published from now on.
@@ -167,8 +167,8 @@ impl Room {
         Ringer::new(Rc::downgrade(&self.0))
     }
 
-    fn append(&self, line: &str, author: Option<Author>) {
-        let waiting = self.0.borrow_mut().append(line.as_bytes(), author, author.is_some());
+    fn append(&self, line: &str, author: Option<Author>, is_said: bool) {
+        let waiting = self.0.borrow_mut().append(line.as_bytes(), author, is_said);
         waiting.into_iter().for_each(Waker::wake);
     }
 }

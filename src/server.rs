@@ -65,8 +65,8 @@ use crate::driver::{Async, ensure_driven};
 /// Shutdown, in this order: stop accepting and close the listening sockets; let every
 /// connection's read return [`CloseReason::GoingDown`](crate::CloseReason), upon which handlers may
 /// say goodbye, as [`Chat`](crate::Chat) and [`Clock`](crate::Clock) do; give them up to 1.8 seconds
-/// to finish, less where there are many to drop; drop those that are left; return, within 2 seconds. Dropping
-/// the future of `serve` closes everything at once.
+/// to finish, less where there are many to drop; drop those that are left; return, within 2 seconds.
+/// Dropping the future of `serve` closes everything at once.
 ///
 /// # Errors
 /// When the sockets cannot be registered with the driver, or the thread runs neither

@@ -1,5 +1,5 @@
 //! The other servers as the guests of this one meet them: what is to be told there, who is there,
-//! and which names are free. It waits for none of them; `relay.rs` does.
+//! and which names are free. Only who chooses a name waits here, for the engine's answer.
 
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
@@ -150,10 +150,10 @@ impl Elsewhere {
         match asked {
             None => Some(name),
             Some(Err(answer)) => answer,
-            // Not answered: the relay was cut off meanwhile.
+            // Not answered: the relay was cut off meanwhile, or is gone.
             Some(Ok(())) => match answer.recv().await {
                 Ok(is_free) => is_free.then_some(name),
-                Err(_) => self.with(|joint| format!("{name}-{}", joint.letters)),
+                Err(_) => self.with(|joint| format!("{name}-{}", joint.letters)).or(Some(name)),
             },
         }
     }

@@ -19,7 +19,7 @@ pub(super) const WELCOME_NAMES: usize = 10;
 pub(super) fn check<'a>(
     name: &str,
     ascii: bool,
-    mut taken: impl Iterator<Item = &'a str>,
+    taken: impl Iterator<Item = &'a str>,
 ) -> Result<(), &'static str> {
     if ascii && !name.is_ascii() {
         return Err("a name is 1 to 16 of the letters A-Z a-z, digits, _ and -");
@@ -38,10 +38,15 @@ pub(super) fn check<'a>(
     if wanted.strip_prefix("guest").is_some_and(is_number) {
         return Err("names like guest3 are given by the server");
     }
-    if taken.any(|taken| folded(taken).eq(wanted.chars())) {
+    if is_taken(name, taken) {
         return Err(TAKEN);
     }
     Ok(())
+}
+
+/// Whether one of these names is the same as `name`, however it is written.
+pub(super) fn is_taken<'a>(name: &str, mut taken: impl Iterator<Item = &'a str>) -> bool {
+    taken.any(|taken| folded(taken).eq(folded(name)))
 }
 
 /// What the newcomer of this name reads: how many others are here, `own` on this server and

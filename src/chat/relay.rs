@@ -6,7 +6,7 @@
 //! ```
 //!
 //! One task and two connections: one that writes and asks, one that waits for what the others write.
-//! No guest's task waits for either. What people on one server say to each other never passes
+//! No guest's task waits for either; only a newcomer who chose a name waits for the answer. What people on one server say to each other never passes
 //! through the engine, so that their talk goes on as ever while it is slow or gone.
 
 mod reading;

@@ -44,7 +44,7 @@ impl Member {
     pub(crate) fn publish_clean(&self, line: &str) {
         let Cursor { author, left_at, .. } = self.state().cursors[self.0.key];
         if left_at.is_none() {
-            self.0.room.append(line, Some(author));
+            self.0.room.append(line, Some(author), true);
         }
     }
 

@@ -149,7 +149,7 @@ impl Bridge {
         if !only_lines {
             self.joint.borrow_mut().servers.note(&entry, Instant::now());
         }
-        let told = match entry.event {
+        let (change, words) = match entry.event {
             Event::Said { name, text } => return self.publish(&name, &text, Moment::now()),
             _ if only_lines => return,
             Event::Joined { name } => {
@@ -160,7 +160,6 @@ impl Bridge {
                 return self.presence.borrow_mut().note_crowd(joined, left);
             }
         };
-        let (change, words) = told;
         let telling = self.presence.borrow_mut().note(change, self.chat.here(), Instant::now());
         if telling == Telling::Single {
             self.chat.say(&words);

@@ -87,6 +87,7 @@ fn pass(way: Way, mut from: UnixStream, mut to: UnixStream, plan: &Mutex<Plan>) 
             break;
         }
         if let Some((_, pause)) = slowly {
+            // The delay of a slow network; nothing is awaited by it.
             thread::sleep(pause);
         }
     }
