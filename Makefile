@@ -40,6 +40,7 @@ fuzz:
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
 	for target in telnet text room resp; do $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(SECONDS) || exit 1; done
 	PROPTEST_CASES=1000000 $(CARGO) test --release --locked --lib
+	PROPTEST_CASES=1200 $(CARGO) test --release --locked --features relay --test it -- relay::cut::wherever
 
 fuzz-servers:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- account --seconds $(SECONDS) $(ARGS)

@@ -2,7 +2,7 @@
 
 use crate::client::telnet::{Event, LINE_BYTES, REPLIES, Telnet};
 #[cfg(feature = "relay")]
-use crate::relay::resp::{Decoder, Malformed, REPLY_VALUES, Reply, command};
+use crate::relay::resp::{ARRAY_VALUES, Decoder, Malformed, REPLY_VALUES, Reply, command};
 use crate::room::model::Model;
 use crate::text::{clean, is_shown};
 
@@ -69,7 +69,7 @@ pub fn resp(size: u8, bytes: &[u8]) {
     assert!(whole.iter().all(|reply| values(reply) <= 1 + REPLY_VALUES));
     assert_eq!((whole, end), replies(bytes.chunks(size)));
 
-    let parts = bytes.chunks(size).collect::<Vec<_>>();
+    let parts = bytes.chunks(size).take(ARRAY_VALUES).collect::<Vec<_>>();
     let mut sent = Vec::new();
     command(&mut sent, &parts);
     let parts = parts.iter().map(|part| Reply::Bulk(part.to_vec())).collect();

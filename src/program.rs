@@ -23,12 +23,14 @@ mod utc;
 mod zone;
 
 use std::env::args_os;
+use std::future::Future;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Duration;
 
-use futures_lite::future::zip;
+use futures_lite::future::{or, zip};
 use smol::LocalExecutor;
 
 pub use args::{Args, END};
@@ -44,7 +46,7 @@ pub use utc::{local_zone, parse_zone};
 #[cfg(feature = "local-time")]
 pub use zone::{local_zone, parse_zone};
 
-use crate::driver::{self, block_on, run};
+use crate::driver::{self, Timer, block_on, run};
 use crate::server::handler::Handler;
 use crate::server::limits::{RESERVED_DESCRIPTORS, raise_descriptor_limit};
 use crate::server::serve;
@@ -74,16 +76,19 @@ pub struct Program {
     pub help: &'static str,
 }
 
+/// Time in which what a handler began can end behind its last client.
+const REST: Duration = Duration::from_secs(1);
+
 /// Runs a program until a signal ends it. The first `words` of this process's arguments are what it
 /// is called by: one, or two as in `smol-servers chat`. `read` sets an option that only this program
 /// has, or returns false when there is none of that name; it is asked for [`END`] behind the last.
-/// `handler` makes what serves a client of them and may have further tasks of its own on the
-/// executor. The exit code is 2 for a wrong option, and 1 when the program cannot start.
-pub fn main<O: Default, H: Handler>(
+/// `handler` makes what serves a client of them, with what is to be awaited when it has served the
+/// last one, for [`REST`] at most; it may have tasks of its own on the executor. The exit code is 2 for a wrong option, and 1 when the program cannot start.
+pub fn main<O: Default, H: Handler, F: Future<Output = ()>>(
     program: &Program,
     words: usize,
     read: impl Fn(&mut O, &mut Args) -> Result<bool, String>,
-    handler: impl FnOnce(O, &Executor) -> Result<H, String>,
+    handler: impl FnOnce(O, &Executor) -> Result<(H, F), String>,
 ) -> ExitCode {
     #[cfg(target_os = "linux")]
     let passed = passed::take();
@@ -117,13 +122,13 @@ pub fn main<O: Default, H: Handler>(
 }
 
 /// Takes the steps to a server that runs, in this order, and serves until a signal.
-fn start<H: Handler>(
+fn start<H: Handler, F: Future<Output = ()>>(
     program: &Program,
     name: &'static str,
     descriptors: u64,
     passed: Result<Vec<OwnedFd>, String>,
     options: Options,
-    handler: impl FnOnce(&Executor) -> Result<H, String>,
+    handler: impl FnOnce(&Executor) -> Result<(H, F), String>,
 ) -> Result<(), String> {
     let Options { says_where, listen, paths, share_port, mut limits, log, quiet } = options;
     if descriptors <= RESERVED_DESCRIPTORS {
@@ -140,7 +145,7 @@ fn start<H: Handler>(
     let wanted = RESERVED_DESCRIPTORS.saturating_add(limits.max_clients as u64);
     driver::start(wanted).map_err(cannot_start)?;
     let executor = Rc::new(LocalExecutor::new());
-    let handler = handler(&executor)?;
+    let (handler, rest) = handler(&executor)?;
     let names = (!passed.is_empty()).then(|| var("LISTEN_FDNAMES").unwrap_or_default());
     let (listener, files) = sockets::open(&listen, &paths, passed, share_port, limits)?;
     let notify = Rc::new(Notify::new());
@@ -160,7 +165,12 @@ fn start<H: Handler>(
             notify.stopping();
             drop(files);
         };
-        serve(&executor, listener, stopped, handler).await
+        serve(&executor, listener, stopped, handler).await?;
+        or(rest, async {
+            Timer::after(REST).await;
+        })
+        .await;
+        Ok(())
     };
     block_on(run(&executor, serving)).map_err(cannot_start)
 }

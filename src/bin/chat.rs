@@ -93,19 +93,26 @@ impl Options {
         Ok(true)
     }
 
-    fn chat(self, executor: &Executor) -> Result<Chat, String> {
+    /// The chat, and what waits until the last of it is passed on.
+    fn chat(self, executor: &Executor) -> Result<(Chat, impl Future<Output = ()> + use<>), String> {
         let mut config = self.config;
         config.timestamps = self.timestamps.then(program::local_zone);
         if let Some(path) = self.motd {
             config.motd = Some(read_text("motd", &path)?);
         }
         let chat = Chat::new(config);
+        let mut relay = None;
         if let Some(engine) = self.engine {
             let password = self.password.map(|path| first_line("relay-password", &path));
             let room = self.room.unwrap_or_else(|| "lobby".to_owned());
-            program::join(&chat, executor, engine, room, password.transpose()?);
+            relay = Some(program::join(&chat, executor, engine, room, password.transpose()?));
         }
-        Ok(chat)
+        let passed_on = async {
+            if let Some(relay) = relay {
+                relay.await;
+            }
+        };
+        Ok((chat, passed_on))
     }
 }
 

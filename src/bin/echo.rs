@@ -1,5 +1,6 @@
 //! The echo server: sends every byte back.
 
+use std::future::ready;
 use std::process::ExitCode;
 
 use smol_servers::echo;
@@ -32,5 +33,5 @@ pub(crate) fn main() -> ExitCode {
 
 /// Runs it, called by so many of this process's arguments.
 pub(crate) fn serve(words: usize) -> ExitCode {
-    program::main(&ECHO, words, |(), _| Ok(false), |(), _| Ok(echo))
+    program::main(&ECHO, words, |(), _| Ok(false), |(), _| Ok((echo, ready(()))))
 }

@@ -1,5 +1,6 @@
 //! The time server: sends everyone the time once a second.
 
+use std::future::ready;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -38,7 +39,9 @@ pub(crate) fn main() -> ExitCode {
 
 /// Runs it, called by so many of this process's arguments.
 pub(crate) fn serve(words: usize) -> ExitCode {
-    program::main(&TIME, words, Options::read, |options: Options, _| options.clock())
+    program::main(&TIME, words, Options::read, |options: Options, _| {
+        Ok((options.clock()?, ready(())))
+    })
 }
 
 #[derive(Default)]

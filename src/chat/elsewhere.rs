@@ -73,6 +73,11 @@ impl Elsewhere {
         Some((new, woken))
     }
 
+    /// Has the relay look whether there is something to do.
+    pub(super) fn wake(&self) {
+        self.with(|joint| joint.wake());
+    }
+
     /// The relay is gone.
     pub(super) fn end(&self) {
         self.0.take();

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! One task and two connections: one that writes and asks, one that waits for what the others write.
-//! No guest's task waits for either; only a newcomer who chose a name waits for the answer. What people on one server say to each other never passes
-//! through the engine, so that their talk goes on as ever while it is slow or gone.
+//! No guest's task waits for either; only a newcomer who chose a name waits for the answer. What
+//! people on one server say to each other never passes through the engine, so that their talk goes
+//! on as ever while it is slow or gone.
 
 mod reading;
 mod writing;
@@ -15,6 +16,7 @@ mod writing;
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
@@ -50,10 +52,9 @@ impl Chat {
     /// ```no_run
     /// use smol_servers::{Chat, EngineAddress, Relay};
     ///
-    /// fn share(chat: Chat, executor: &smol::LocalExecutor<'static>) {
+    /// fn share(chat: &Chat, executor: &smol::LocalExecutor<'static>) -> smol::Task<()> {
     ///     let engine = EngineAddress::Tcp(([127, 0, 0, 1], 6379).into());
-    ///     let relay = Relay { engine, room: "lobby".to_owned(), password: None };
-    ///     executor.spawn(async move { chat.relay(relay).await }).detach();
+    ///     executor.spawn(chat.relay(Relay { engine, room: "lobby".to_owned(), password: None }))
     /// }
     /// ```
     ///
@@ -61,16 +62,21 @@ impl Chat {
     /// 2 s is a cut: people and the log are told, the chat goes on by itself, and this tries again
     /// after a pause that grows from 0.1 to 5 s, of which up to half is taken off by chance. What
     /// people say meanwhile waits, up to 256 lines and 64 KiB of text; how many more there were is
-    /// told on both sides. Ends at once if the chat has a relay already. If it is dropped, the chat
-    /// is by itself again, and lines that wait are lost.
+    /// told on both sides. Begin it before the first guest comes: names that were given before may be
+    /// those of others elsewhere.
+    ///
+    /// It ends at once if the chat has a relay already, and else when nobody but the relay has the
+    /// chat any more and the engine has what was said in it, or is cut off: what is to be awaited at
+    /// the end, a few milliseconds as a rule and 2 s at most. If it is dropped before, the chat is by
+    /// itself again, and lines that wait are lost.
     ///
     /// What people say reaches all servers, each author's lines in order; what the host says, by
     /// whatever function, stays on this one. [`Chat::events`] tells of lines that were said
     /// elsewhere, but not of who comes and goes there, and [`Chat::participants`] are those here.
-    pub async fn relay(&self, relay: Relay) {
+    pub fn relay(&self, relay: Relay) -> impl Future<Output = ()> + use<> {
         let origin = Origin(random());
-        let Some((joint, woken)) = self.0.elsewhere.begin(origin) else { return };
-        let bridge = Bridge {
+        let begun = self.0.elsewhere.begin(origin);
+        let bridge = begun.map(|(joint, woken)| Bridge {
             keys: Keys::new(&relay.room),
             chat: self.clone(),
             joint,
@@ -87,8 +93,13 @@ impl Chat {
             beats: Cell::default(),
             renewed: Cell::default(),
             unsure: Cell::default(),
-        };
-        bridge.run().await;
+            known: Cell::new(Instant::now()),
+        });
+        async move {
+            if let Some(bridge) = bridge {
+                bridge.run().await;
+            }
+        }
     }
 }
 
@@ -121,6 +132,8 @@ struct Bridge {
     renewed: Cell<usize>,
     /// Beats left in which the engine may give a number again.
     unsure: Cell<usize>,
+    /// When this server said last that it is there.
+    known: Cell<Instant>,
 }
 
 impl Bridge {
@@ -129,7 +142,8 @@ impl Bridge {
         loop {
             let waits = [Waits::default(), Waits::default()];
             let begun = Instant::now();
-            let Err(cut) = or(self.session(&waits), self.watch(&waits)).await;
+            let ended = or(self.session(&waits), async { Err(self.watch(&waits).await) }).await;
+            let Err(cut) = ended else { return };
             let was_together = self.cut_off();
             // Not where it takes what is asked and refuses what is written, over and over.
             if self.has_written.take() || was_together && begun.elapsed() > LONGEST_PAUSE {
@@ -142,21 +156,26 @@ impl Bridge {
             }
             // Half of it by chance, so that not all servers come back at once.
             let by_chance = random() as u32 as f32 / u32::MAX as f32;
-            Timer::after(pause.mul_f32(0.5 + by_chance / 2.0)).await;
+            let over = Timer::after(pause.mul_f32(0.5 + by_chance / 2.0));
+            or(self.until_over(), async move {
+                over.await;
+            })
+            .await;
+            if self.is_over() {
+                return;
+            }
             pause = (2 * pause).min(LONGEST_PAUSE);
         }
     }
 
-    /// Connects, catches up, and relays until it is cut off.
-    async fn session(&self, waits: &[Waits; 2]) -> Result<std::convert::Infallible, Cut> {
+    /// Connects, and relays until it is cut off, or the chat is over and all of it written.
+    async fn session(&self, waits: &[Waits; 2]) -> Result<(), Cut> {
         let mut writer = self.open(&waits[0]).await?;
         let mut reader = self.open(&waits[1]).await?;
         self.register(&mut writer).await?;
+        self.ask_to_read(&mut reader).await?;
         self.come_together();
-        self.catch_up(&mut reader).await?;
-        let (engine, room) = (&self.relay.engine, self.relay.room.as_str());
-        log::info!(engine:%, room; "shares its room");
-        or(self.write(&mut writer), self.read(&mut reader)).await
+        or(self.write(&mut writer), async { self.read(&mut reader).await.map(drop) }).await
     }
 
     async fn open(&self, waits: &Waits) -> Result<Link, Cut> {
@@ -171,13 +190,13 @@ impl Bridge {
     }
 
     /// Notices an engine that does not answer, and tells of crowds elsewhere.
-    async fn watch(&self, waits: &[Waits; 2]) -> Result<std::convert::Infallible, Cut> {
+    async fn watch(&self, waits: &[Waits; 2]) -> Cut {
         let mut told = Instant::now();
         loop {
             Timer::after(TICK).await;
             let is_late = |since: Instant| since.elapsed() > STALL;
             if waits.iter().any(|link| link.get().is_some_and(is_late)) {
-                return Err(Cut::Stalled);
+                return Cut::Stalled;
             }
             if told.elapsed() >= presence::SUMMARY {
                 told = Instant::now();
@@ -186,6 +205,15 @@ impl Bridge {
                 summary.inspect(|line| self.chat.say(line));
             }
         }
+    }
+
+    /// Whether nobody but this relay has the chat any more.
+    fn is_over(&self) -> bool {
+        Rc::strong_count(&self.chat.0) == 1
+    }
+
+    async fn until_over(&self) {
+        while !self.is_over() && self.woken.recv().await.is_ok() {}
     }
 
     /// Tells people that they are among themselves; true if they were not before.
@@ -216,6 +244,15 @@ impl Bridge {
             self.chat.say("*** together with the other servers again");
         }
         self.tell_lost();
+    }
+}
+
+impl Drop for Chat {
+    fn drop(&mut self) {
+        // Besides this one, only the relay may have it.
+        if Rc::strong_count(&self.0) == 2 {
+            self.0.elsewhere.wake();
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 
+use smol::Task;
+
 use super::Executor;
 use crate::Chat;
 
@@ -26,6 +28,6 @@ pub fn check_room(_: &str) -> Result<(), String> {
 }
 
 /// Never called: there is no engine.
-pub fn join(_: &Chat, _: &Executor, engine: Engine, _: String, _: Option<String>) {
+pub fn join(_: &Chat, _: &Executor, engine: Engine, _: String, _: Option<String>) -> Task<()> {
     match engine {}
 }

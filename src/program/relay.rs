@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use smol::Task;
+
 use super::Executor;
 use crate::{Chat, EngineAddress, Relay};
 
@@ -49,19 +51,18 @@ pub fn check_room(name: &str) -> Result<(), String> {
     Err(format!("--room is 1 to {ROOM_CHARACTERS} letters A-Z a-z, digits, - and _, not '{name}'"))
 }
 
-/// Joins the room of a chat with those of other servers. The password is that of `password`, or
-/// else of the environment.
+/// Joins the room of a chat with those of other servers, until the chat is over and all that was
+/// said in it is written. The password is that of `password`, or else of the environment.
 pub fn join(
     chat: &Chat,
     executor: &Executor,
     engine: Engine,
     room: String,
     password: Option<String>,
-) {
+) -> Task<()> {
     let password = password.or_else(|| std::env::var(PASSWORD).ok());
     let password = password.filter(|password| !password.is_empty());
-    let (chat, relay) = (chat.clone(), Relay { engine, room, password });
-    executor.spawn(async move { chat.relay(relay).await }).detach();
+    executor.spawn(chat.relay(Relay { engine, room, password }))
 }
 
 #[cfg(test)]

@@ -124,10 +124,12 @@ impl Keys {
         commands.add(&[b"SET", key.as_bytes(), value, b"NX", b"PX", KEEP_NAME]);
     }
 
-    /// Keeps a chosen name for a further time.
+    /// Keeps a chosen name for a further time, also if the engine has forgotten it. It stays that of
+    /// another server where this one was cut off for longer than it is kept.
     pub(crate) fn renew_name(&self, commands: &mut Commands, name: &str, server: &str) {
+        self.claim_name(commands, name, server);
         let key = format!("{}{name}", self.name);
-        commands.add(&[b"SET", key.as_bytes(), server.as_bytes(), b"PX", KEEP_NAME]);
+        commands.add(&[b"PEXPIRE", key.as_bytes(), KEEP_NAME]);
     }
 
     pub(crate) fn free_name(&self, commands: &mut Commands, name: &str) {
@@ -155,6 +157,14 @@ pub(crate) fn read_entries(reply: &Reply) -> Option<Entries> {
 pub(crate) fn entries_of(reply: &Reply) -> Option<Entries> {
     let Reply::Array(entries) = reply else { return None };
     entries.iter().map(Entry::read).collect()
+}
+
+/// The number that a command was replied to with.
+pub(crate) fn integer_of(reply: &Reply) -> Option<i64> {
+    match reply {
+        Reply::Integer(number) => Some(*number),
+        _ => None,
+    }
 }
 
 /// What [the servers](Keys::servers) say of themselves, by their letters. What no chat server wrote

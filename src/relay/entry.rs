@@ -48,6 +48,9 @@ impl fmt::Display for Id {
 }
 
 impl Id {
+    /// Behind every entry.
+    pub(crate) const END: Id = Id { milliseconds: u64::MAX, number: u64::MAX };
+
     /// The place before it; an end of a range that is open needs Redis 6.2.
     pub(crate) fn before(self) -> Option<Id> {
         let Id { milliseconds, number } = self;

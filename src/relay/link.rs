@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
+use futures_lite::future::yield_now;
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketAddrUnix, sockopt};
 
@@ -62,6 +63,14 @@ impl fmt::Display for Cut {
     }
 }
 
+/// What a reply should have been.
+///
+/// # Errors
+/// When it was something else, or did not come.
+pub(crate) fn expected<T>(reply: Option<T>) -> Result<T, Cut> {
+    reply.ok_or_else(|| Cut::Refused("it answered with something else".to_owned()))
+}
+
 impl From<io::Error> for Cut {
     fn from(error: io::Error) -> Cut {
         Cut::Io(error)
@@ -80,7 +89,7 @@ pub(crate) struct Link {
     waits: Waits,
 }
 
-/// Since when a link waits for replies, if it does: for who watches over it.
+/// Since when a link waits for the rest of its replies, if it does: for who watches over it.
 pub(crate) type Waits = Rc<Cell<Option<Instant>>>;
 
 impl Link {
@@ -101,12 +110,18 @@ impl Link {
         let mut buffer = vec![0; BUFFER_BYTES];
         while replies.len() < commands.len() {
             let n = self.read(&mut buffer).await?;
+            // What is long on its way, as entries of strangers may be, does not hang.
+            self.waits.set(Some(Instant::now()));
             let mut input = &buffer[..n];
             while let Some(reply) = self.decoder.next(&mut input)? {
                 if let Reply::Error(said) = reply {
                     return Err(Cut::Refused(said));
                 }
                 replies.push(reply);
+            }
+            if n == buffer.len() {
+                // There may be more, whose reading would hold up everyone else.
+                yield_now().await;
             }
         }
         self.waits.set(None);

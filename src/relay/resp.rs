@@ -9,11 +9,30 @@ use std::str::{self, FromStr};
 
 use crate::text::clean_into_one;
 
-/// Bytes of one reply as it is sent, at most.
+/// Bytes of one bulk string that are kept: as long as a line of the chat can be, and more than any
+/// other value. The rest is read past, so that what strangers write harms nobody.
+pub(crate) const BULK_BYTES: usize = 4096;
+
+/// Bytes of the texts of one reply after which only [`SHORT_BYTES`] of each further bulk string are
+/// kept; twice what [`BATCH`](super::commands::BATCH) lines of the chat have.
 pub(crate) const REPLY_BYTES: usize = 1024 * 1024;
 
-/// Values of one reply in all its arrays, at most: one that is sent as three bytes takes ten times
-/// as many here and more, which [`REPLY_BYTES`] does not bound.
+/// Longer than the place of an entry.
+pub(crate) const SHORT_BYTES: usize = 64;
+
+/// The longest bulk string that Redis sends, unless its `proto-max-bulk-len` is raised.
+const BULK_MOST: usize = 512 * 1024 * 1024;
+
+/// Bytes of a line, at most.
+pub(crate) const LINE_BYTES: usize = 4096;
+
+/// Values that are kept of an array; of one in another [`NESTED_VALUES`]. The rest is read past.
+pub(crate) const ARRAY_VALUES: usize = 2048;
+
+/// As many entries as are asked for at once, and more than the fields of one.
+pub(crate) const NESTED_VALUES: usize = 128;
+
+/// Values that are kept in all arrays of one reply, at most.
 pub(crate) const REPLY_VALUES: usize = 32 * 1024;
 
 /// Arrays within each other in one reply, at most; XREAD's are five deep.
@@ -41,6 +60,8 @@ pub(crate) enum Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(&'static str);
 
+const OUT_OF_PLACE: Malformed = Malformed("a CR LF is missing or out of place");
+
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "not a reply to expect of Redis or Valkey: {}", self.0)
@@ -64,16 +85,17 @@ pub(crate) fn command(out: &mut Vec<u8>, parts: &[&[u8]]) {
 /// Between replies it holds no memory.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
-    /// What came of the line or bulk string that is not finished, and of its CR LF.
+    /// What is kept of the line or bulk string that is not finished.
     part: Vec<u8>,
-    /// The length of the bulk string that `part` belongs to; unset in a line.
+    /// Bytes that are to come of the bulk string that `part` belongs to and of its CR LF; unset in a
+    /// line.
     bulk: Option<usize>,
-    /// The count and the values of each array that is not finished, each in the one before it; at
-    /// most [`REPLY_DEPTH`].
+    /// How many values each array that is not finished lacks, and those that it has; each stands in
+    /// the one before it, at most [`REPLY_DEPTH`].
     open: Vec<(usize, Vec<Reply>)>,
-    /// Bytes that came of this reply, at most [`REPLY_BYTES`].
+    /// Bytes of this reply's texts that are kept.
     bytes: usize,
-    /// Values announced in this reply's arrays, at most [`REPLY_VALUES`].
+    /// Values in this reply's arrays that are kept, at most [`REPLY_VALUES`].
     values: usize,
     malformed: Option<Malformed>,
 }
@@ -92,67 +114,102 @@ impl Decoder {
     }
 
     fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, Malformed> {
-        while let Some(part) = self.next_part(input)? {
-            let is_bulk = self.bulk.take().is_some();
-            let value = if is_bulk { Some(Reply::Bulk(part)) } else { self.read_line(&part)? };
-            if let Some(reply) = value.and_then(|value| self.place(value)) {
+        loop {
+            let value = match self.bulk {
+                Some(missing) => self.take_bulk(missing, input)?,
+                None => match self.take_line(input)? {
+                    Some(line) => self.read_line(&line)?,
+                    None => return Ok(None),
+                },
+            };
+            let Some(value) = value else {
+                if input.is_empty() {
+                    return Ok(None);
+                }
+                continue;
+            };
+            if let Some(reply) = self.place(value)? {
                 return Ok(Some(reply));
             }
         }
-        Ok(None)
     }
 
-    /// The line or bulk string, without its CR LF, when all of it has come.
-    fn next_part(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
-        let is_line = self.bulk.is_none();
+    /// The line, without its CR LF, when all of it has come.
+    fn take_line(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
         // Not only when the line ends: what speaks another protocol may never end it.
         let first = self.part.first().or(input.first());
-        if is_line && first.is_some_and(|kind| !KINDS.contains(kind)) {
+        if first.is_some_and(|kind| !KINDS.contains(kind)) {
             return Err(Malformed("it does not begin with one of +-:$*"));
         }
-        let line_end = || input.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-        let bulk_end = self.bulk.map(|length| length.saturating_add(2) - self.part.len());
-        let missing = bulk_end.or_else(line_end);
-        // A bulk string that is too long fails when it is announced.
-        let wanted = missing.unwrap_or(input.len());
-        if self.bytes.saturating_add(wanted) > REPLY_BYTES {
+        let end = input.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+        let (piece, rest) = input.split_at(end.unwrap_or(input.len()));
+        *input = rest;
+        if self.part.len() + piece.len() > LINE_BYTES {
             return Err(Malformed("it is too long"));
         }
-        let (piece, rest) = input.split_at(wanted.min(input.len()));
-        *input = rest;
         self.part.extend_from_slice(piece);
-        self.bytes += piece.len();
-        if missing != Some(piece.len()) {
+        if end.is_none() {
             return Ok(None);
         }
-        let part = self.part.strip_suffix(b"\r\n");
-        let part = part.filter(|part| !is_line || !part.contains(&b'\r'));
-        let part = part.ok_or(Malformed("a CR LF is missing or out of place"))?.to_vec();
+        let line = self.part.strip_suffix(b"\r\n").filter(|line| !line.contains(&b'\r'));
+        let line = line.ok_or(OUT_OF_PLACE)?.to_vec();
         self.part.clear();
-        Ok(Some(part))
+        Ok(Some(line))
+    }
+
+    /// The bulk string, when all of it and its CR LF have come.
+    fn take_bulk(&mut self, missing: usize, input: &mut &[u8]) -> Result<Option<Reply>, Malformed> {
+        let (piece, rest) = input.split_at(missing.min(input.len()));
+        *input = rest;
+        let (text, end) = piece.split_at(missing.saturating_sub(2).min(piece.len()));
+        let most = if self.bytes < REPLY_BYTES { BULK_BYTES } else { SHORT_BYTES };
+        let kept = &text[..text.len().min(most.saturating_sub(self.part.len()))];
+        self.part.extend_from_slice(kept);
+        let expected = &b"\r\n"[2 - (missing - text.len()).min(2)..];
+        if !expected.starts_with(end) {
+            return Err(OUT_OF_PLACE);
+        }
+        if piece.len() < missing {
+            self.bulk = Some(missing - piece.len());
+            return Ok(None);
+        }
+        self.bulk = None;
+        self.bytes += self.part.len();
+        let text = self.part.as_slice().to_vec();
+        self.part.clear();
+        Ok(Some(Reply::Bulk(text)))
     }
 
     /// The value that the line is; `None` when it begins a bulk string or an array.
     fn read_line(&mut self, line: &[u8]) -> Result<Option<Reply>, Malformed> {
         let (kind, rest) = (line[0], &line[1..]);
         Ok(match kind {
-            b'+' => Some(Reply::Simple(clean_into_one(rest))),
-            b'-' => Some(Reply::Error(clean_into_one(rest))),
+            b'+' => Some(Reply::Simple(self.status(rest)?)),
+            b'-' => Some(Reply::Error(self.status(rest)?)),
             b':' => Some(Reply::Integer(number(rest)?)),
             _ if rest == b"-1" => Some(Reply::Nil),
             b'$' => {
-                self.bulk = Some(number(rest)?);
+                let bytes = number::<usize>(rest)?;
+                if bytes > BULK_MOST {
+                    return Err(Malformed("it is too long"));
+                }
+                self.bulk = Some(bytes + 2);
                 None
             }
             _ => self.open_array(number(rest)?)?,
         })
     }
 
-    fn open_array(&mut self, count: usize) -> Result<Option<Reply>, Malformed> {
-        self.values = self.values.saturating_add(count);
-        if self.values > REPLY_VALUES {
-            return Err(Malformed("it has too many values"));
+    fn status(&mut self, text: &[u8]) -> Result<String, Malformed> {
+        self.bytes += text.len();
+        // No reply that is asked for has more than one.
+        if self.bytes > REPLY_BYTES {
+            return Err(Malformed("it is too long"));
         }
+        Ok(clean_into_one(text))
+    }
+
+    fn open_array(&mut self, count: usize) -> Result<Option<Reply>, Malformed> {
         if self.open.len() == REPLY_DEPTH {
             return Err(Malformed("its arrays are too deep within each other"));
         }
@@ -165,16 +222,23 @@ impl Decoder {
 
     /// Puts the value into the array that it belongs to, and the arrays that it finishes into
     /// theirs; the reply when nothing of it is missing.
-    fn place(&mut self, mut value: Reply) -> Option<Reply> {
-        while let Some((count, mut values)) = self.open.pop() {
-            values.push(value);
-            if values.len() < count {
-                self.open.push((count, values));
-                return None;
+    fn place(&mut self, mut value: Reply) -> Result<Option<Reply>, Malformed> {
+        while let Some((missing, mut values)) = self.open.pop() {
+            let most = if self.open.is_empty() { ARRAY_VALUES } else { NESTED_VALUES };
+            if values.len() < most {
+                values.push(value);
+                self.values += 1;
+            }
+            if self.values > REPLY_VALUES {
+                return Err(Malformed("it has too many values"));
+            }
+            if missing > 1 {
+                self.open.push((missing - 1, values));
+                return Ok(None);
             }
             value = Reply::Array(values);
         }
-        Some(value)
+        Ok(Some(value))
     }
 }
 

@@ -18,7 +18,7 @@ const GONE: Duration = Duration::from_secs(6);
 
 /// Time after which the letters of a server that is gone are free again. Until then its line tells
 /// servers that were cut off meanwhile how many lines it had said.
-const EXPIRED: Duration = Duration::from_secs(3600);
+pub(crate) const EXPIRED: Duration = Duration::from_secs(3600);
 
 /// Servers that one room can have, at most: as many as there are letters and pairs of letters.
 pub(crate) const SERVERS: usize = 26 + 26 * 26;

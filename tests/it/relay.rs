@@ -3,6 +3,7 @@
 
 mod cut;
 mod engine;
+mod host;
 mod names;
 mod proxy;
 mod refusals;

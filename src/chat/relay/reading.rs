@@ -12,8 +12,7 @@ use crate::client::writer::missed_notice;
 use crate::moment::Moment;
 use crate::relay::commands::{BATCH, Commands, Entries, beats_of, entries_of, read_entries};
 use crate::relay::entry::{Entry, Event, Id};
-use crate::relay::link::{Cut, Link};
-use crate::relay::resp::Reply;
+use crate::relay::link::{Cut, Link, expected};
 use crate::relay::servers::Beat;
 use crate::server::limits::BUDGET;
 
@@ -25,8 +24,18 @@ const LATE: Duration = Duration::from_secs(1);
 const PARTS: usize = 10;
 
 impl Bridge {
+    /// The engine shows that it lets itself be read.
+    pub(super) async fn ask_to_read(&self, link: &mut Link) -> Result<(), Cut> {
+        let mut commands = Commands::default();
+        self.keys.read(&mut commands, Id::END, false);
+        link.call(&commands).await.map(drop)
+    }
+
     /// Reads until the link breaks.
     pub(super) async fn read(&self, link: &mut Link) -> Result<Infallible, Cut> {
+        self.catch_up(link).await?;
+        let (engine, room) = (&self.relay.engine, self.relay.room.as_str());
+        log::info!(engine:%, room; "shares its room");
         loop {
             let asked = Instant::now();
             let is_full = self.read_once(link).await?;
@@ -37,7 +46,7 @@ impl Bridge {
     }
 
     /// Reads what was written before: the history at first, and after a cut what came meanwhile.
-    pub(super) async fn catch_up(&self, link: &mut Link) -> Result<(), Cut> {
+    async fn catch_up(&self, link: &mut Link) -> Result<(), Cut> {
         if self.position.get().is_none() {
             return self.read_history(link).await;
         }
@@ -200,17 +209,4 @@ fn moment(id: Id) -> Moment {
     let since = Duration::from_millis(id.milliseconds);
     let time = std::time::UNIX_EPOCH.checked_add(since);
     time.map_or_else(Moment::now, Moment::from)
-}
-
-/// What a reply should have been.
-pub(super) fn expected<T>(reply: Option<T>) -> Result<T, Cut> {
-    reply.ok_or_else(|| Cut::Refused("it answered with something else".to_owned()))
-}
-
-/// The number that a command was replied to with.
-pub(super) fn integer(reply: Option<&Reply>) -> Result<i64, Cut> {
-    match reply {
-        Some(Reply::Integer(number)) => Ok(*number),
-        _ => expected(None),
-    }
 }

@@ -1,19 +1,18 @@
 //! What this server writes and asks: lines, who is here, numbers and names of guests.
 
-use std::convert::Infallible;
 use std::mem::take;
 use std::time::Instant;
 
 use futures_lite::future::or;
 
 use super::Bridge;
-use super::reading::{expected, integer};
 use crate::chat::elsewhere::{Claim, Joint};
 use crate::driver::Timer;
-use crate::relay::commands::{Commands, beats_of, entries_of};
-use crate::relay::link::{Cut, Link};
+use crate::relay::commands::{Commands, beats_of, entries_of, integer_of};
+use crate::relay::entry::{Entry, Event};
+use crate::relay::link::{Cut, Link, expected};
 use crate::relay::resp::Reply;
-use crate::relay::servers::{BEAT, Beat, NAMES, SERVERS, letters};
+use crate::relay::servers::{BEAT, Beat, EXPIRED, NAMES, SERVERS, letters};
 
 /// Beats within which each chosen name is renewed once, at the latest.
 const RENEWAL: usize = 10;
@@ -26,8 +25,8 @@ const UNSURE: usize = 3;
 const RENEWED: usize = 16;
 
 impl Bridge {
-    /// Writes until the link breaks.
-    pub(super) async fn write(&self, link: &mut Link) -> Result<Infallible, Cut> {
+    /// Writes until the link breaks, or nobody else has the chat and nothing waits.
+    pub(super) async fn write(&self, link: &mut Link) -> Result<(), Cut> {
         let mut next_beat = Instant::now();
         loop {
             if Instant::now() >= next_beat {
@@ -40,6 +39,9 @@ impl Bridge {
                 continue;
             }
             self.tell_lost();
+            if self.is_over() {
+                return Ok(());
+            }
             let woken = async {
                 let _awake = self.woken.recv().await;
             };
@@ -50,9 +52,9 @@ impl Bridge {
         }
     }
 
-    /// Takes letters for this server: those that it has already, or else the first that are free.
-    /// The engine shows by it that it can be written to and that the log is one, before anybody is
-    /// told.
+    /// Takes letters for this server: those that it has already, or else the first that are free, and
+    /// tells the others how many are here. The engine shows by it that it takes what is written,
+    /// before anybody is told.
     pub(super) async fn register(&self, link: &mut Link) -> Result<(), Cut> {
         let mut commands = Commands::default();
         self.keys.servers(&mut commands);
@@ -71,7 +73,9 @@ impl Bridge {
             self.claim_letters(link, former.into_iter().chain(free)).await?;
         }
         let mut commands = Commands::default();
-        self.keys.beat(&mut commands, &self.letters(), &self.present(&self.joint.borrow(), 0));
+        let Beat { origin, said, here, .. } = self.add_beat(&mut commands);
+        let event = Event::Crowd { joined: 0, left: 0 };
+        self.keys.write(&mut commands, &Entry { origin, said, here, event });
         link.call(&commands).await?;
         // The other servers first have it pass over those that they know of.
         if self.is_forgotten.get() { Ok(()) } else { self.take_numbers(link).await }
@@ -87,7 +91,7 @@ impl Bridge {
             let present = self.present(&self.joint.borrow(), 0);
             self.keys.claim_letters(&mut commands, &letters, &present);
             let replies = link.call(&commands).await?;
-            if integer(replies.first())? == 1 {
+            if integer(&replies, 0)? == 1 {
                 self.joint.borrow_mut().letters = letters;
                 return Ok(());
             }
@@ -99,18 +103,20 @@ impl Bridge {
     async fn beat(&self, link: &mut Link) -> Result<(), Cut> {
         let read = self.position.get().unwrap_or_default();
         let mut commands = Commands::default();
-        self.keys.beat(&mut commands, &self.letters(), &self.present(&self.joint.borrow(), 0));
+        self.add_beat(&mut commands);
         self.keys.servers(&mut commands);
         self.keys.read_back(&mut commands, None, 1);
         self.keys.keep_servers(&mut commands);
         self.renew_names(&mut commands);
         let replies = link.call(&commands).await?;
-        let is_forgotten = self.is_forgotten.get() || integer(replies.first())? == 1;
+        let is_forgotten = self.is_forgotten.get() || integer(&replies, 0)? == 1;
         self.is_forgotten.set(is_forgotten);
+        // The others forget one that was cut off for so long.
+        let was_known = self.known.replace(Instant::now()).elapsed() < EXPIRED;
         let mut servers = expected(replies.get(1).and_then(beats_of))?;
         let newest = expected(replies.get(2).and_then(entries_of))?;
         let newest = newest.first().map(|(id, _)| *id).unwrap_or_default();
-        if is_forgotten || newest < read {
+        if is_forgotten && was_known || newest < read {
             log::warn!("{} has lost its log", self.relay.engine);
             self.chat
                 .say("*** the servers' log is lost; one that starts now begins without a past");
@@ -153,7 +159,7 @@ impl Bridge {
         let replies = link.call(&commands).await?;
         self.joint.borrow_mut().outbox.written(entries);
         self.has_written.set(true);
-        if integer(replies.get(entries))? == 1 {
+        if integer(&replies, entries)? == 1 {
             self.is_forgotten.set(true);
         }
         Ok(true)
@@ -187,16 +193,15 @@ impl Bridge {
         let is_sure = self.unsure.get() == 0 && !self.is_forgotten.get();
         let Some(count) = wanted.filter(|_| is_sure) else { return Ok(()) };
         let mut commands = Commands::default();
-        let letters = self.letters();
         // First, to learn whether the engine has forgotten all since the last beat.
-        self.keys.beat(&mut commands, &letters, &self.present(&self.joint.borrow(), 0));
+        self.add_beat(&mut commands);
         self.keys.guest_numbers(&mut commands, count);
         let replies = link.call(&commands).await?;
-        if integer(replies.first())? == 1 {
+        if integer(&replies, 0)? == 1 {
             self.is_forgotten.set(true);
             return Ok(());
         }
-        let last = u64::try_from(integer(replies.last())?).unwrap_or(0);
+        let last = u64::try_from(integer(&replies, 1)?).unwrap_or(0);
         self.joint.borrow_mut().numbers.add(last, count);
         Ok(())
     }
@@ -241,6 +246,13 @@ impl Bridge {
         names.for_each(|name| self.keys.renew_name(commands, name, &joint.letters));
     }
 
+    fn add_beat(&self, commands: &mut Commands) -> Beat {
+        let joint = self.joint.borrow();
+        let beat = self.present(&joint, 0);
+        self.keys.beat(commands, &joint.letters, &beat);
+        beat
+    }
+
     /// What this server says of itself once so many entries of its outbox are written.
     fn present(&self, joint: &Joint, written: usize) -> Beat {
         self.beats.set(self.beats.get() + 1);
@@ -258,4 +270,9 @@ impl Bridge {
     fn letters(&self) -> String {
         self.joint.borrow().letters.clone()
     }
+}
+
+/// The number that a command was replied to with.
+fn integer(replies: &[Reply], command: usize) -> Result<i64, Cut> {
+    expected(replies.get(command).and_then(integer_of))
 }

@@ -50,6 +50,12 @@ fn a_chosen_name_stays_taken_however_long_its_guest_is_here() {
     assert!((50_000..=60_000).contains(&time_left()));
     engine.ask(&["PEXPIRE", "room:lobby:name:ann", "30000"]);
     eventually("renewed", || time_left() > 30_000);
+    engine.ask(&["DEL", "room:lobby:name:ann"]);
+    eventually("taken again", || time_left() > 0);
+    // As it is where another server gave it while this one was cut off for long.
+    engine.ask(&["SET", "room:lobby:name:ann", "b", "PX", "30000"]);
+    eventually("renewed", || time_left() > 30_000);
+    assert_eq!(engine.ask(&["GET", "room:lobby:name:ann"]), Reply::Text("b".to_owned()));
 }
 
 #[test]

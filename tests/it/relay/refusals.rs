@@ -84,6 +84,72 @@ fn an_engine_whose_memory_is_full_cuts_off_until_it_has_room() {
     late.logged("shares its room");
 }
 
+#[test]
+fn an_engine_without_streams_cuts_off_as_redis_4_would() {
+    let without = ["XADD", "XREAD", "XREVRANGE"].map(|name| ["--rename-command", name, ""]);
+    let Some(engine) = Engine::start("relay-old", &without.concat()) else { return };
+    let server = alone(&engine, &[]);
+    let line = server.logged("cut off from the other servers");
+    assert!(line.contains("unknown command") && line.contains("XREVRANGE"), "{line}");
+    let mut ann = server.guest(&mut []);
+    ann.line();
+    let mut carl = server.guest(&mut [&mut ann]);
+    carl.line();
+    speaks(&mut ann, &mut carl, "hello");
+}
+
+#[test]
+fn the_rights_that_the_readme_names_are_enough() {
+    let Some(engine) = Engine::start("relay-rights", &[]) else { return };
+    let readme = include_str!("../../../README.md");
+    let rights = readme.lines().find_map(|line| line.strip_prefix("user default "));
+    let rights: Vec<&str> = rights.expect("a line of an ACL file").split(' ').collect();
+    let mut owner = engine.client();
+    owner.ask(&["ACL", "SETUSER", "owner", "on", "nopass", "~*", "&*", "+@all"]);
+    owner.ask(&[&["ACL", "SETUSER", "default"], &rights[..]].concat()).expect("it is set");
+    let servers = [(); 2].map(|()| {
+        let mut command = Command::new(binary("chat"));
+        command.args(["--ask-names", "--relay", &unix(&engine.socket())]);
+        command.env("RELAY_PASSWORD", "correct-horse");
+        let server = Server::start_command(&mut command);
+        server.logged("shares its room");
+        server
+    });
+    let enters = |server: &Server, name: &str| {
+        let mut client = server.client();
+        client.line();
+        client.send(format!("{name}\r\n"));
+        assert!(client.line().starts_with(&format!("*** welcome, you are {name}.")));
+        client
+    };
+    let mut ann = enters(&servers[0], "Ann");
+    let mut bob = enters(&servers[1], "Bob");
+    ann.skip_to("*** Bob joined (2 here)");
+    for said in ["hello", "is anybody there?"] {
+        bob.send(format!("{said}\r\n"));
+        ann.expect(format_args!("<Bob> {said}"));
+    }
+    bob.half_close();
+    ann.expect("*** Bob left");
+    // Two beats, with all that they renew.
+    ann.expect_silence(Duration::from_secs(5));
+}
+
+#[test]
+fn an_engine_that_takes_all_but_lines_cuts_off_and_is_not_told_of_again() {
+    let Some(engine) = Engine::start("relay-partly", &[]) else { return };
+    let (servers, [mut ann, _bob]) = super::pair(&engine);
+    let _carl = servers[0].guest(&mut [&mut ann]);
+    engine.ask(&["ACL", "SETUSER", "default", "-xadd"]);
+    ann.send("hello\r\n");
+    ann.expect(format_args!("{CUT_OFF}only the 2 here read you"));
+    ann.expect_silence(Duration::from_secs(3));
+    engine.ask(&["ACL", "SETUSER", "default", "-xread", "+xadd"]);
+    ann.expect_silence(Duration::from_secs(3));
+    engine.ask(&["ACL", "SETUSER", "default", "+xread"]);
+    ann.expect(TOGETHER);
+}
+
 /// The guest reads that it is cut off with so many others, and nothing else in a time in which the
 /// server tries often to come together.
 #[track_caller]

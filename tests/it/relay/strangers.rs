@@ -65,10 +65,14 @@ fn however_much_strangers_write_at_once_the_talk_goes_on() {
     let (servers, [mut ann, mut bob]) = pair(&engine);
     let long = "x".repeat(100 * 1024);
     servers[1].hold();
-    for _ in 0..8 {
+    for _ in 0..40 {
         engine.ask(&["XADD", "room:lobby", "*", "no", &long]);
     }
+    let many = [["XADD", "room:lobby", "*"].as_slice(), &["no"; 40_000]].concat();
+    engine.ask(&many);
     servers[1].go_on();
+    bob.send("I go on\r\n");
+    ann.expect(format_args!("<{}> I go on", bob.name));
     speaks(&mut ann, &mut bob, "hello");
     speaks(&mut bob, &mut ann, "hello");
 }
