@@ -91,6 +91,7 @@ impl Chat {
             has_written: Cell::default(),
             strangers: Cell::default(),
             beats: Cell::default(),
+            settled: Cell::default(),
             renewed: Cell::default(),
             unsure: Cell::default(),
             known: Cell::new(Instant::now()),
@@ -128,6 +129,8 @@ struct Bridge {
     strangers: Cell<u64>,
     /// How often this server has said that it is there.
     beats: Cell<u64>,
+    /// Lines said here when the engine came to know this server.
+    settled: Cell<u64>,
     /// Chosen names that were renewed since this began anew with the first.
     renewed: Cell<usize>,
     /// Beats left in which the engine may give a number again.

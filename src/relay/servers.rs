@@ -2,8 +2,8 @@
 //! but the one it is handed.
 //!
 //! Each server has a letter, and under it a line in a hash of the engine that it writes anew every
-//! [`BEAT`]: its origin, a number that changes each time, how many lines it said, how many guests it
-//! has, and some of their names. A server whose line stays the same for [`GONE`] is gone.
+//! [`BEAT`]: its origin, a number that changes each time, how many lines it said, before the engine
+//! knew it and in all, how many guests it has, and some of their names. A server whose line stays the same for [`GONE`] is gone.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -40,15 +40,20 @@ pub(crate) fn letters(n: usize) -> String {
 pub(crate) struct Beat {
     pub(crate) origin: Origin,
     pub(crate) number: u64,
+    /// Lines that it had said when the engine last came to know it. Whoever hears of it only later
+    /// has missed none of them.
+    pub(crate) known: u64,
+    /// Lines said at it so far that are in the log, or never will be.
     pub(crate) said: u64,
+    /// Guests at it.
     pub(crate) here: u64,
     pub(crate) names: Vec<String>,
 }
 
 impl Beat {
     pub(crate) fn write(&self) -> String {
-        let Beat { origin, number, said, here, names } = self;
-        format!("{origin} {number} {said} {here} {}", names.join(" "))
+        let Beat { origin, number, known, said, here, names } = self;
+        format!("{origin} {number} {known} {said} {here} {}", names.join(" "))
     }
 
     /// `None` for what no chat server wrote.
@@ -56,9 +61,9 @@ impl Beat {
         let mut words = std::str::from_utf8(bytes).ok()?.split(' ');
         let origin = words.next()?.parse().ok()?;
         let mut number = || words.next()?.parse().ok();
-        let (number, said, here) = (number()?, number()?, number()?);
+        let (number, known, said, here) = (number()?, number()?, number()?, number()?);
         let names = words.take(NAMES).filter_map(|word| name(word.as_bytes())).collect();
-        Some(Beat { origin, number, said, here, names })
+        Some(Beat { origin, number, known, said, here, names })
     }
 }
 
@@ -124,7 +129,7 @@ impl Servers {
             return;
         }
         let Server { beat, .. } = self.0.entry(origin).or_insert_with(|| {
-            let beat = Beat { origin, number: 0, said, here, names: Vec::new() };
+            let beat = Beat { origin, number: 0, known: 0, said, here, names: Vec::new() };
             Server { letters: String::new(), beat, since: now }
         });
         beat.here = here;
@@ -161,7 +166,7 @@ mod tests {
 
     fn beat(origin: u64, number: u64, here: u64) -> (String, Beat) {
         let names = vec!["ann".to_owned()];
-        ("b".to_owned(), Beat { origin: Origin(origin), number, said: 3, here, names })
+        ("b".to_owned(), Beat { origin: Origin(origin), number, known: 0, said: 3, here, names })
     }
 
     #[test]
@@ -175,10 +180,10 @@ mod tests {
     fn what_a_server_says_of_itself_is_read_as_it_was_written() {
         let (_, beat) = beat(7, 1, 14);
         assert_eq!(Beat::read(beat.write().as_bytes()), Some(beat));
-        for foreign in ["", "x", "7 1", "7 1 x 3 ann", "0000000000000007 1 2 -1 ann"] {
+        for foreign in ["", "x", "7 1", "7 1 1 x 3 ann", "7 1 2 3", "7 1 0 2 -1 ann"] {
             assert_eq!(Beat::read(foreign.as_bytes()), None, "{foreign}");
         }
-        let hostile = Beat::read(b"7 1 2 3 ann <x> *** \x1b[2J").expect("a beat");
+        let hostile = Beat::read(b"7 1 0 2 3 ann <x> *** \x1b[2J").expect("a beat");
         assert_eq!(hostile.names[0], "ann");
         assert!(hostile.names.iter().all(|name| !name.contains(['<', '*', '\x1b'])));
     }

@@ -193,7 +193,7 @@ impl Bridge {
     fn settle(&self, beats: &[(String, Beat)]) -> u64 {
         let mut inbox = self.inbox.borrow_mut();
         let others = beats.iter().filter(|(_, beat)| beat.origin != self.origin);
-        let lost = others.map(|(_, beat)| inbox.settle(beat.origin, beat.said));
+        let lost = others.map(|(_, beat)| inbox.settle(beat.origin, beat.known, beat.said));
         lost.fold(0, u64::saturating_add)
     }
 

@@ -67,6 +67,7 @@ impl Bridge {
             self.joint.borrow_mut().letters.clone_from(own);
         } else {
             self.is_forgotten.set(self.is_forgotten.get() || was_here);
+            self.come_new();
             let former = was_here.then(|| self.letters());
             let free = (0..SERVERS).map(letters);
             let free = free.filter(|it| servers.iter().all(|(of, _)| of != it));
@@ -139,6 +140,8 @@ impl Bridge {
         if is_forgotten {
             // Once each server has done so, none is given again of those that were.
             self.unsure.set(UNSURE);
+            self.come_new();
+            self.add_beat(&mut commands);
             let highest = self.joint.borrow().numbers.highest();
             self.keys.guest_numbers(&mut commands, highest);
         }
@@ -261,10 +264,16 @@ impl Bridge {
         Beat {
             origin: self.origin,
             number: self.beats.get(),
+            known: self.settled.get(),
             said: joint.outbox.settled(written),
             here: here.len() as u64,
             names,
         }
+    }
+
+    /// The engine comes to know this server only now.
+    fn come_new(&self) {
+        self.settled.set(self.joint.borrow().outbox.settled(0));
     }
 
     fn letters(&self) -> String {

@@ -204,6 +204,32 @@ fn the_log_stays_bounded() {
     assert!((10_000..=10_100).contains(&log), "{log}");
 }
 
+#[test]
+fn a_server_that_begins_while_the_engine_does_not_know_another_has_missed_nothing_of_it() {
+    let Some(mut engine) = Engine::start("relay-begins", &[]) else { return };
+    let first = chat(&engine, &[]);
+    let mut ann = first.guest(&mut []);
+    say(&mut ann, 1..=100);
+    let mut carl = first.client();
+    carl.skip_to(format_args!("<{}> 100", ann.name));
+    first.hold();
+    engine.kill();
+    engine.run();
+    let second = chat(&engine, &[]);
+    let mut bob = second.client();
+    bob.line();
+    first.go_on();
+    ann.skip_to(TOGETHER);
+    say(&mut ann, 101..=102);
+    let mut read = Vec::new();
+    while read.last().is_none_or(|line| *line != format!("<{}> 102", ann.name)) {
+        read.push(bob.line());
+    }
+    // It is told as late as at the next two beats.
+    bob.expect_silence(Duration::from_secs(5));
+    assert!(!read.iter().any(|line| line.contains("missed")), "{read:?}");
+}
+
 /// Everything is lost at once, again and again, while both sides speak.
 #[test]
 fn an_engine_that_is_emptied_under_load_repeats_nothing_and_what_is_lost_is_counted() {

@@ -83,15 +83,15 @@ fn servers_that_are_none_and_numbers_that_cannot_be_harm_nobody() {
     let Some(engine) = Engine::start("relay-hash", &[]) else { return };
     let huge = u64::MAX;
     for (letters, beat) in [
-        ("x", format!("e {huge} {huge} {huge} eve <eve> *** \x1b[2J")),
-        ("y", format!("f {huge} {huge} {huge} eve")),
+        ("x", format!("e {huge} 0 {huge} {huge} eve <eve> *** \x1b[2J")),
+        ("y", format!("f {huge} 0 {huge} {huge} eve")),
         ("z", "no beat".to_owned()),
         ("ABC", String::new()),
     ] {
         engine.ask(&["HSET", "room:lobby:servers", letters, &beat]);
     }
     let (_servers, [mut ann, mut bob]) = pair(&engine);
-    let [v, w] = ["c", "d"].map(|origin| format!("{origin} 1 {huge} 1 eve"));
+    let [v, w] = ["c", "d"].map(|origin| format!("{origin} 1 0 {huge} 1 eve"));
     engine.ask(&["HSET", "room:lobby:servers", "v", &v, "w", &w]);
     // The next beats of both read them.
     bob.skip_to(format_args!("*** you missed {huge} lines"));
