@@ -83,7 +83,8 @@ const REST: Duration = Duration::from_secs(1);
 /// is called by: one, or two as in `smol-servers chat`. `read` sets an option that only this program
 /// has, or returns false when there is none of that name; it is asked for [`END`] behind the last.
 /// `handler` makes what serves a client of them, with what is to be awaited when it has served the
-/// last one, for [`REST`] at most; it may have tasks of its own on the executor. The exit code is 2 for a wrong option, and 1 when the program cannot start.
+/// last one, for 1 s at most; it may have tasks of its own on the executor. The exit code is 2 for a
+/// wrong option, and 1 when the program cannot start.
 pub fn main<O: Default, H: Handler, F: Future<Output = ()>>(
     program: &Program,
     words: usize,

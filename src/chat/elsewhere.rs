@@ -167,8 +167,8 @@ impl Elsewhere {
     pub(super) fn release(&self, name: &str) {
         let wanted: String = names::folded(name).collect();
         self.with(|joint| {
-            if joint.chosen.remove(&wanted) {
-                // No more than there are guests; the engine forgets it by itself, too.
+            // The engine forgets it by itself, too; after a cut it may be that of another server.
+            if joint.chosen.remove(&wanted) && joint.is_together == Some(true) {
                 joint.freed.push(wanted);
                 joint.wake();
             }

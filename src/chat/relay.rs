@@ -66,9 +66,9 @@ impl Chat {
     /// those of others elsewhere.
     ///
     /// It ends at once if the chat has a relay already, and else when nobody but the relay has the
-    /// chat any more and the engine has what was said in it, or is cut off: what is to be awaited at
-    /// the end, a few milliseconds as a rule and 2 s at most. If it is dropped before, the chat is by
-    /// itself again, and lines that wait are lost.
+    /// chat any more and the engine has all that was said in it: a few milliseconds later as a rule,
+    /// and not before it is back if it is gone and lines wait for it. If it is dropped before, the
+    /// chat is by itself again, and lines that wait are lost, which is logged.
     ///
     /// What people say reaches all servers, each author's lines in order; what the host says, by
     /// whatever function, stays on this one. [`Chat::events`] tells of lines that were said
@@ -85,16 +85,17 @@ impl Chat {
             woken,
             inbox: RefCell::default(),
             position: Cell::default(),
+            past: Cell::default(),
             presence: RefCell::default(),
             is_behind: Cell::default(),
             is_forgotten: Cell::default(),
             has_written: Cell::default(),
             strangers: Cell::default(),
             beats: Cell::default(),
-            settled: Cell::default(),
+            earlier: Cell::default(),
             renewed: Cell::default(),
             unsure: Cell::default(),
-            known: Cell::new(Instant::now()),
+            last_beat: Cell::default(),
         });
         async move {
             if let Some(bridge) = bridge {
@@ -115,8 +116,10 @@ struct Bridge {
     /// Has a message when there is something for the engine.
     woken: Receiver<()>,
     inbox: RefCell<Inbox>,
-    /// The last entry read; `None` before the history is.
-    position: Cell<Option<Id>>,
+    /// The last entry read.
+    position: Cell<Id>,
+    /// The last entry of the history, until that is read.
+    past: Cell<Option<Id>>,
     /// Who came and went elsewhere.
     presence: RefCell<Presence>,
     /// Set when others have said lines that were not read here yet, and may be lost.
@@ -129,14 +132,14 @@ struct Bridge {
     strangers: Cell<u64>,
     /// How often this server has said that it is there.
     beats: Cell<u64>,
-    /// Lines said here when the engine came to know this server.
-    settled: Cell<u64>,
+    /// Those of its lines that were in the log, or never will be, when the engine came to know it.
+    earlier: Cell<u64>,
     /// Chosen names that were renewed since this began anew with the first.
     renewed: Cell<usize>,
     /// Beats left in which the engine may give a number again.
     unsure: Cell<usize>,
-    /// When this server said last that it is there.
-    known: Cell<Instant>,
+    /// When this server said last that it is there; `None` before it has letters.
+    last_beat: Cell<Option<Instant>>,
 }
 
 impl Bridge {
@@ -148,7 +151,7 @@ impl Bridge {
             let ended = or(self.session(&waits), async { Err(self.watch(&waits).await) }).await;
             let Err(cut) = ended else { return };
             let was_together = self.cut_off();
-            // Not where it takes what is asked and refuses what is written, over and over.
+            // Not where it takes what is tried at first and refuses something later, over and over.
             if self.has_written.take() || was_together && begun.elapsed() > LONGEST_PAUSE {
                 pause = FIRST_PAUSE;
             }
@@ -160,11 +163,11 @@ impl Bridge {
             // Half of it by chance, so that not all servers come back at once.
             let by_chance = random() as u32 as f32 / u32::MAX as f32;
             let over = Timer::after(pause.mul_f32(0.5 + by_chance / 2.0));
-            or(self.until_over(), async move {
+            or(self.until_done(), async move {
                 over.await;
             })
             .await;
-            if self.is_over() {
+            if self.is_done() {
                 return;
             }
             pause = (2 * pause).min(LONGEST_PAUSE);
@@ -175,8 +178,8 @@ impl Bridge {
     async fn session(&self, waits: &[Waits; 2]) -> Result<(), Cut> {
         let mut writer = self.open(&waits[0]).await?;
         let mut reader = self.open(&waits[1]).await?;
-        self.register(&mut writer).await?;
         self.ask_to_read(&mut reader).await?;
+        self.register(&mut writer).await?;
         self.come_together();
         or(self.write(&mut writer), async { self.read(&mut reader).await.map(drop) }).await
     }
@@ -215,8 +218,13 @@ impl Bridge {
         Rc::strong_count(&self.chat.0) == 1
     }
 
-    async fn until_over(&self) {
-        while !self.is_over() && self.woken.recv().await.is_ok() {}
+    /// Whether it is over, and nothing waits to be written.
+    fn is_done(&self) -> bool {
+        self.is_over() && self.joint.borrow().outbox.lines() == 0
+    }
+
+    async fn until_done(&self) {
+        while !self.is_done() && self.woken.recv().await.is_ok() {}
     }
 
     /// Tells people that they are among themselves; true if they were not before.
@@ -261,6 +269,10 @@ impl Drop for Chat {
 
 impl Drop for Bridge {
     fn drop(&mut self) {
+        let lost = self.joint.borrow().outbox.lines();
+        if lost > 0 {
+            log::warn!("ends before {} has {lost} lines that were said here", self.relay.engine);
+        }
         self.chat.0.elsewhere.end();
     }
 }

@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn a_server_is_known_by_its_letters_alone() {
         let beat =
-            Beat { origin: Origin(7), number: 1, known: 2, said: 2, here: 3, names: Vec::new() };
+            Beat { origin: Origin(7), number: 1, earlier: 2, said: 2, here: 3, names: Vec::new() };
         let line = beat.write();
         let parts = ["a", &line, "B", &line, "abc", &line, "", &line, "zz", &line, "b", "x"];
         let reply = Reply::Array(parts.into_iter().map(bulk).collect());

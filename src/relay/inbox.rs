@@ -45,10 +45,10 @@ impl Inbox {
     }
 
     /// A server has said this many lines, and all that are left of them in the log are read: how
-    /// many are lost. If it was not heard of before, those up to `known` are none.
-    pub(crate) fn settle(&mut self, origin: Origin, known: u64, said: u64) -> u64 {
-        let heard = self.server(origin, Heard { said: known, before: None, at: 0 });
-        let before = heard.before.take().unwrap_or(0).saturating_sub(known);
+    /// many are lost. If it was not heard of before, its `earlier` ones are none.
+    pub(crate) fn settle(&mut self, origin: Origin, earlier: u64, said: u64) -> u64 {
+        let heard = self.server(origin, Heard { said: earlier, before: None, at: 0 });
+        let before = heard.before.take().unwrap_or(0).saturating_sub(earlier);
         let lost = said.saturating_sub(heard.said);
         heard.said = heard.said.max(said);
         before.saturating_add(lost)

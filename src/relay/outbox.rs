@@ -100,6 +100,11 @@ impl Outbox {
         lines.next().map_or(self.said, |entry| entry.said - 1)
     }
 
+    /// Lines that wait.
+    pub(crate) fn lines(&self) -> usize {
+        self.waiting.iter().filter(|entry| text_bytes(&entry.event) > 0).count()
+    }
+
     /// How many lines did not cross since this was last asked.
     pub(crate) fn take_lost(&mut self) -> u64 {
         std::mem::take(&mut self.lost)

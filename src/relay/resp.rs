@@ -7,18 +7,24 @@
 use std::fmt;
 use std::str::{self, FromStr};
 
+use super::commands::BATCH;
 use crate::text::clean_into_one;
 
 /// Bytes of one bulk string that are kept: as long as a line of the chat can be, and more than any
 /// other value. The rest is read past, so that what strangers write harms nobody.
 pub(crate) const BULK_BYTES: usize = 4096;
 
-/// Bytes of the texts of one reply after which only [`SHORT_BYTES`] of each further bulk string are
-/// kept; twice what [`BATCH`](super::commands::BATCH) lines of the chat have.
-pub(crate) const REPLY_BYTES: usize = 1024 * 1024;
+/// Bytes of the strings that are kept of an array in another, without those of the arrays in it: more
+/// than the fields of any entry that a chat writes, so that those of strangers take room from no
+/// other.
+pub(crate) const NESTED_BYTES: usize = 8192;
 
-/// Longer than the place of an entry.
-pub(crate) const SHORT_BYTES: usize = 64;
+/// Bytes of the strings that are kept of an outer array; more than all servers say of themselves.
+pub(crate) const ARRAY_BYTES: usize = 1024 * 1024;
+
+/// Bytes of the strings of one reply, at most: twice what the largest has that is asked for,
+/// [`NESTED_VALUES`] entries.
+pub(crate) const REPLY_BYTES: usize = 2 * NESTED_VALUES * NESTED_BYTES;
 
 /// The longest bulk string that Redis sends, unless its `proto-max-bulk-len` is raised.
 const BULK_MOST: usize = 512 * 1024 * 1024;
@@ -30,7 +36,7 @@ pub(crate) const LINE_BYTES: usize = 4096;
 pub(crate) const ARRAY_VALUES: usize = 2048;
 
 /// As many entries as are asked for at once, and more than the fields of one.
-pub(crate) const NESTED_VALUES: usize = 128;
+pub(crate) const NESTED_VALUES: usize = BATCH;
 
 /// Values that are kept in all arrays of one reply, at most.
 pub(crate) const REPLY_VALUES: usize = 32 * 1024;
@@ -60,6 +66,7 @@ pub(crate) enum Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(&'static str);
 
+const TOO_LONG: Malformed = Malformed("it is too long");
 const OUT_OF_PLACE: Malformed = Malformed("a CR LF is missing or out of place");
 
 impl fmt::Display for Malformed {
@@ -90,14 +97,24 @@ pub(crate) struct Decoder {
     /// Bytes that are to come of the bulk string that `part` belongs to and of its CR LF; unset in a
     /// line.
     bulk: Option<usize>,
-    /// How many values each array that is not finished lacks, and those that it has; each stands in
-    /// the one before it, at most [`REPLY_DEPTH`].
-    open: Vec<(usize, Vec<Reply>)>,
-    /// Bytes of this reply's texts that are kept.
+    /// The arrays that are not finished, each in the one before it, at most [`REPLY_DEPTH`].
+    open: Vec<Open>,
+    /// Bytes of this reply's strings that are kept, at most [`REPLY_BYTES`].
     bytes: usize,
     /// Values in this reply's arrays that are kept, at most [`REPLY_VALUES`].
     values: usize,
     malformed: Option<Malformed>,
+}
+
+/// An array that is not finished.
+#[derive(Debug)]
+struct Open {
+    /// How many values are still to come.
+    missing: usize,
+    /// Those that are kept.
+    values: Vec<Reply>,
+    /// Bytes of the strings among them.
+    bytes: usize,
 }
 
 impl Decoder {
@@ -145,7 +162,7 @@ impl Decoder {
         let (piece, rest) = input.split_at(end.unwrap_or(input.len()));
         *input = rest;
         if self.part.len() + piece.len() > LINE_BYTES {
-            return Err(Malformed("it is too long"));
+            return Err(TOO_LONG);
         }
         self.part.extend_from_slice(piece);
         if end.is_none() {
@@ -162,7 +179,7 @@ impl Decoder {
         let (piece, rest) = input.split_at(missing.min(input.len()));
         *input = rest;
         let (text, end) = piece.split_at(missing.saturating_sub(2).min(piece.len()));
-        let most = if self.bytes < REPLY_BYTES { BULK_BYTES } else { SHORT_BYTES };
+        let most = BULK_BYTES.min(self.room());
         let kept = &text[..text.len().min(most.saturating_sub(self.part.len()))];
         self.part.extend_from_slice(kept);
         let expected = &b"\r\n"[2 - (missing - text.len()).min(2)..];
@@ -174,10 +191,24 @@ impl Decoder {
             return Ok(None);
         }
         self.bulk = None;
-        self.bytes += self.part.len();
         let text = self.part.as_slice().to_vec();
         self.part.clear();
+        self.count(text.len())?;
         Ok(Some(Reply::Bulk(text)))
+    }
+
+    /// Bytes that the next string may add to the array that it stands in.
+    fn room(&self) -> usize {
+        let most = if self.open.len() > 1 { NESTED_BYTES } else { ARRAY_BYTES };
+        most - self.open.last().map_or(0, |array| array.bytes.min(most))
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), Malformed> {
+        if let Some(array) = self.open.last_mut() {
+            array.bytes += bytes;
+        }
+        self.bytes += bytes;
+        if self.bytes > REPLY_BYTES { Err(TOO_LONG) } else { Ok(()) }
     }
 
     /// The value that the line is; `None` when it begins a bulk string or an array.
@@ -191,7 +222,7 @@ impl Decoder {
             b'$' => {
                 let bytes = number::<usize>(rest)?;
                 if bytes > BULK_MOST {
-                    return Err(Malformed("it is too long"));
+                    return Err(TOO_LONG);
                 }
                 self.bulk = Some(bytes + 2);
                 None
@@ -201,11 +232,7 @@ impl Decoder {
     }
 
     fn status(&mut self, text: &[u8]) -> Result<String, Malformed> {
-        self.bytes += text.len();
-        // No reply that is asked for has more than one.
-        if self.bytes > REPLY_BYTES {
-            return Err(Malformed("it is too long"));
-        }
+        self.count(text.len())?;
         Ok(clean_into_one(text))
     }
 
@@ -216,27 +243,28 @@ impl Decoder {
         if count == 0 {
             return Ok(Some(Reply::Array(Vec::new())));
         }
-        self.open.push((count, Vec::new()));
+        self.open.push(Open { missing: count, values: Vec::new(), bytes: 0 });
         Ok(None)
     }
 
     /// Puts the value into the array that it belongs to, and the arrays that it finishes into
     /// theirs; the reply when nothing of it is missing.
     fn place(&mut self, mut value: Reply) -> Result<Option<Reply>, Malformed> {
-        while let Some((missing, mut values)) = self.open.pop() {
+        while let Some(mut array) = self.open.pop() {
             let most = if self.open.is_empty() { ARRAY_VALUES } else { NESTED_VALUES };
-            if values.len() < most {
-                values.push(value);
+            if array.values.len() < most {
+                array.values.push(value);
                 self.values += 1;
             }
             if self.values > REPLY_VALUES {
                 return Err(Malformed("it has too many values"));
             }
-            if missing > 1 {
-                self.open.push((missing - 1, values));
+            array.missing -= 1;
+            if array.missing > 0 {
+                self.open.push(array);
                 return Ok(None);
             }
-            value = Reply::Array(values);
+            value = Reply::Array(array.values);
         }
         Ok(Some(value))
     }

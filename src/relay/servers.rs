@@ -3,7 +3,8 @@
 //!
 //! Each server has a letter, and under it a line in a hash of the engine that it writes anew every
 //! [`BEAT`]: its origin, a number that changes each time, how many lines it said, before the engine
-//! knew it and in all, how many guests it has, and some of their names. A server whose line stays the same for [`GONE`] is gone.
+//! knew it and in all, how many guests it has, and some of their names. A server whose line stays
+//! the same for [`GONE`] is gone.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -40,9 +41,9 @@ pub(crate) fn letters(n: usize) -> String {
 pub(crate) struct Beat {
     pub(crate) origin: Origin,
     pub(crate) number: u64,
-    /// Lines that it had said when the engine last came to know it. Whoever hears of it only later
-    /// has missed none of them.
-    pub(crate) known: u64,
+    /// Those of its lines that were in the log, or never will be, when the engine last came to know
+    /// it. Whoever hears of it only later has missed none of them.
+    pub(crate) earlier: u64,
     /// Lines said at it so far that are in the log, or never will be.
     pub(crate) said: u64,
     /// Guests at it.
@@ -52,8 +53,8 @@ pub(crate) struct Beat {
 
 impl Beat {
     pub(crate) fn write(&self) -> String {
-        let Beat { origin, number, known, said, here, names } = self;
-        format!("{origin} {number} {known} {said} {here} {}", names.join(" "))
+        let Beat { origin, number, earlier, said, here, names } = self;
+        format!("{origin} {number} {earlier} {said} {here} {}", names.join(" "))
     }
 
     /// `None` for what no chat server wrote.
@@ -61,9 +62,9 @@ impl Beat {
         let mut words = std::str::from_utf8(bytes).ok()?.split(' ');
         let origin = words.next()?.parse().ok()?;
         let mut number = || words.next()?.parse().ok();
-        let (number, known, said, here) = (number()?, number()?, number()?, number()?);
+        let (number, earlier, said, here) = (number()?, number()?, number()?, number()?);
         let names = words.take(NAMES).filter_map(|word| name(word.as_bytes())).collect();
-        Some(Beat { origin, number, known, said, here, names })
+        Some(Beat { origin, number, earlier, said, here, names })
     }
 }
 
@@ -129,7 +130,7 @@ impl Servers {
             return;
         }
         let Server { beat, .. } = self.0.entry(origin).or_insert_with(|| {
-            let beat = Beat { origin, number: 0, known: 0, said, here, names: Vec::new() };
+            let beat = Beat { origin, number: 0, earlier: 0, said, here, names: Vec::new() };
             Server { letters: String::new(), beat, since: now }
         });
         beat.here = here;
@@ -166,7 +167,7 @@ mod tests {
 
     fn beat(origin: u64, number: u64, here: u64) -> (String, Beat) {
         let names = vec!["ann".to_owned()];
-        ("b".to_owned(), Beat { origin: Origin(origin), number, known: 0, said: 3, here, names })
+        ("b".to_owned(), Beat { origin: Origin(origin), number, earlier: 0, said: 3, here, names })
     }
 
     #[test]

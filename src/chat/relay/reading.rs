@@ -12,6 +12,7 @@ use crate::client::writer::missed_notice;
 use crate::moment::Moment;
 use crate::relay::commands::{BATCH, Commands, Entries, beats_of, entries_of, read_entries};
 use crate::relay::entry::{Entry, Event, Id};
+use crate::relay::inbox::Inbox;
 use crate::relay::link::{Cut, Link, expected};
 use crate::relay::servers::Beat;
 use crate::server::limits::BUDGET;
@@ -47,8 +48,9 @@ impl Bridge {
 
     /// Reads what was written before: the history at first, and after a cut what came meanwhile.
     async fn catch_up(&self, link: &mut Link) -> Result<(), Cut> {
-        if self.position.get().is_none() {
-            return self.read_history(link).await;
+        if let Some(end) = self.past.get() {
+            self.read_history(link, end).await?;
+            self.past.set(None);
         }
         while self.read_rest(link, true).await? {}
         Ok(())
@@ -57,7 +59,7 @@ impl Bridge {
     /// Waits for entries; true when there may be more already.
     async fn read_once(&self, link: &mut Link) -> Result<bool, Cut> {
         let mut commands = Commands::default();
-        self.keys.read(&mut commands, self.position.get().unwrap_or_default(), true);
+        self.keys.read(&mut commands, self.position.get(), true);
         let replies = link.call(&commands).await?;
         let entries = expected(replies.first().and_then(read_entries))?;
         let is_full = entries.len() == BATCH;
@@ -71,7 +73,7 @@ impl Bridge {
         let mut commands = Commands::default();
         // In this order: lines that come between the two are in the second.
         self.keys.servers(&mut commands);
-        self.keys.read(&mut commands, self.position.get().unwrap_or_default(), false);
+        self.keys.read(&mut commands, self.position.get(), false);
         let replies = link.call(&commands).await?;
         let beats = expected(replies.first().and_then(beats_of))?;
         let entries = expected(replies.get(1).and_then(read_entries))?;
@@ -84,37 +86,41 @@ impl Bridge {
         Ok(is_full)
     }
 
-    /// Fills the history of the room with the last lines of the log.
-    async fn read_history(&self, link: &mut Link) -> Result<(), Cut> {
-        let mut commands = Commands::default();
-        self.keys.servers(&mut commands);
-        self.keys.read_back(&mut commands, None, BATCH);
-        let mut replies = link.call(&commands).await?;
-        let beats = expected(replies.first().and_then(beats_of))?;
+    /// Begins to read: what stands in the log is the past, and no loss. Nothing of it is this
+    /// server's own.
+    pub(super) fn begin(&self, beats: &[(String, Beat)], newest: Id) {
+        self.position.set(newest);
+        self.past.set(Some(newest));
+        self.inbox.take();
+        let _before = self.settle(beats);
+    }
+
+    /// Fills the history of the room with the last lines of the log up to `end`.
+    async fn read_history(&self, link: &mut Link, mut end: Id) -> Result<(), Cut> {
         let wanted = self.chat.0.config.history;
-        let (mut newest, mut lines) = (Id::default(), Vec::new());
+        let mut lines = Vec::new();
         for _ in 0..PARTS {
-            let part = expected(replies.last().and_then(entries_of))?;
-            let Some(&(oldest, _)) = part.last() else { break };
-            newest = newest.max(part[0].0);
-            let entries = part.into_iter().filter_map(|(id, entry)| Some((id, entry?)));
-            lines.extend(entries.filter(|(_, it)| matches!(it.event, Event::Said { .. })));
-            if lines.len() >= wanted {
-                break;
-            }
-            let Some(before) = oldest.before() else { break };
             let mut commands = Commands::default();
-            self.keys.read_back(&mut commands, Some(before), BATCH);
-            replies = link.call(&commands).await?;
+            self.keys.read_back(&mut commands, Some(end), BATCH);
+            let replies = link.call(&commands).await?;
+            let part = expected(replies.first().and_then(entries_of))?;
+            let oldest = part.last().and_then(|(id, _)| id.before());
+            let entries = part.into_iter().filter_map(|(id, entry)| Some((id, entry?)));
+            let said = |entry: &Entry| matches!(entry.event, Event::Said { .. });
+            lines.extend(entries.filter(|(_, it)| said(it)));
+            match oldest {
+                Some(oldest) if lines.len() < wanted => end = oldest,
+                _ => break,
+            }
         }
-        self.position.set(Some(newest));
         lines.reverse();
         // What was written twice is read once.
-        let mut inbox = self.inbox.borrow_mut();
-        lines.retain(|(_, entry)| inbox.take(entry).is_some());
-        drop(inbox);
-        // What was said before this server came is no loss.
-        let _before = self.settle(&beats);
+        let mut once = Inbox::default();
+        lines.retain(|(_, entry)| once.take(entry).is_some());
+        for (_, entry) in &lines {
+            // Also what came between the beats and this.
+            let _before = self.inbox.borrow_mut().take(entry);
+        }
         self.tell_history(&lines[lines.len().saturating_sub(wanted)..]);
         Ok(())
     }
@@ -122,7 +128,11 @@ impl Bridge {
     fn tell_history(&self, lines: &[(Id, Entry)]) {
         let is_read = !lines.is_empty() && !self.chat.0.participants.borrow().is_empty();
         if is_read {
-            self.chat.say(&format!("*** the last {} lines of the other servers:", lines.len()));
+            let last = match lines.len() {
+                1 => "line".to_owned(),
+                count => format!("{count} lines"),
+            };
+            self.chat.say(&format!("*** the last {last} of the other servers:"));
         }
         for (id, entry) in lines {
             if let Event::Said { name, text } = &entry.event {
@@ -140,7 +150,7 @@ impl Bridge {
         for (n, (id, entry)) in entries.into_iter().enumerate() {
             // Before it counts as read: a cut may end this wait.
             self.chat.0.floor.wait(true).await;
-            self.position.set(Some(id));
+            self.position.set(id);
             match entry {
                 None => self.strangers.set(self.strangers.get() + 1),
                 Some(entry) if entry.origin == self.origin => {}
@@ -193,7 +203,7 @@ impl Bridge {
     fn settle(&self, beats: &[(String, Beat)]) -> u64 {
         let mut inbox = self.inbox.borrow_mut();
         let others = beats.iter().filter(|(_, beat)| beat.origin != self.origin);
-        let lost = others.map(|(_, beat)| inbox.settle(beat.origin, beat.known, beat.said));
+        let lost = others.map(|(_, beat)| inbox.settle(beat.origin, beat.earlier, beat.said));
         lost.fold(0, u64::saturating_add)
     }
 

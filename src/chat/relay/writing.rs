@@ -29,7 +29,7 @@ impl Bridge {
     pub(super) async fn write(&self, link: &mut Link) -> Result<(), Cut> {
         let mut next_beat = Instant::now();
         loop {
-            if Instant::now() >= next_beat {
+            if Instant::now() >= next_beat || self.is_forgotten.get() {
                 self.beat(link).await?;
                 next_beat = Instant::now() + BEAT;
             }
@@ -61,7 +61,11 @@ impl Bridge {
         self.keys.read_back(&mut commands, None, 1);
         let replies = link.call(&commands).await?;
         let servers = expected(replies.first().and_then(beats_of))?;
-        let was_here = self.position.get().is_some();
+        let was_here = self.last_beat.get().is_some();
+        if !was_here {
+            let newest = expected(replies.get(1).and_then(entries_of))?;
+            self.begin(&servers, newest.first().map(|(id, _)| *id).unwrap_or_default());
+        }
         if let Some((own, _)) = servers.iter().find(|(_, beat)| beat.origin == self.origin) {
             // It may not have learned that it was given them.
             self.joint.borrow_mut().letters.clone_from(own);
@@ -77,7 +81,9 @@ impl Bridge {
         let Beat { origin, said, here, .. } = self.add_beat(&mut commands);
         let event = Event::Crowd { joined: 0, left: 0 };
         self.keys.write(&mut commands, &Entry { origin, said, here, event });
+        self.keys.keep_servers(&mut commands);
         link.call(&commands).await?;
+        self.last_beat.set(Some(self.last_beat.get().unwrap_or_else(Instant::now)));
         // The other servers first have it pass over those that they know of.
         if self.is_forgotten.get() { Ok(()) } else { self.take_numbers(link).await }
     }
@@ -102,7 +108,7 @@ impl Bridge {
 
     /// Says that this server is there, and learns who else is.
     async fn beat(&self, link: &mut Link) -> Result<(), Cut> {
-        let read = self.position.get().unwrap_or_default();
+        let read = self.position.get();
         let mut commands = Commands::default();
         self.add_beat(&mut commands);
         self.keys.servers(&mut commands);
@@ -113,7 +119,7 @@ impl Bridge {
         let is_forgotten = self.is_forgotten.get() || integer(&replies, 0)? == 1;
         self.is_forgotten.set(is_forgotten);
         // The others forget one that was cut off for so long.
-        let was_known = self.known.replace(Instant::now()).elapsed() < EXPIRED;
+        let was_known = self.last_beat.get().is_some_and(|last| last.elapsed() < EXPIRED);
         let mut servers = expected(replies.get(1).and_then(beats_of))?;
         let newest = expected(replies.get(2).and_then(entries_of))?;
         let newest = newest.first().map(|(id, _)| *id).unwrap_or_default();
@@ -121,7 +127,7 @@ impl Bridge {
             log::warn!("{} has lost its log", self.relay.engine);
             self.chat
                 .say("*** the servers' log is lost; one that starts now begins without a past");
-            self.position.set(Some(newest.min(read)));
+            self.position.set(newest.min(read));
         }
         let strangers = self.strangers.take();
         if strangers > 0 {
@@ -148,6 +154,7 @@ impl Bridge {
         changes.expired.iter().for_each(|letters| self.keys.free_letters(&mut commands, letters));
         link.call(&commands).await?;
         self.is_forgotten.set(false);
+        self.last_beat.set(Some(Instant::now()));
         Ok(())
     }
 
@@ -264,7 +271,7 @@ impl Bridge {
         Beat {
             origin: self.origin,
             number: self.beats.get(),
-            known: self.settled.get(),
+            earlier: self.earlier.get(),
             said: joint.outbox.settled(written),
             here: here.len() as u64,
             names,
@@ -273,7 +280,7 @@ impl Bridge {
 
     /// The engine comes to know this server only now.
     fn come_new(&self) {
-        self.settled.set(self.joint.borrow().outbox.settled(0));
+        self.earlier.set(self.joint.borrow().outbox.settled(0));
     }
 
     fn letters(&self) -> String {

@@ -4,7 +4,6 @@ use super::*;
 
 const NO_REPLY: Malformed = Malformed("it does not begin with one of +-:$*");
 const NO_NUMBER: Malformed = Malformed("a number or length is missing or out of range");
-const TOO_LONG: Malformed = Malformed("it is too long");
 const TOO_MANY: Malformed = Malformed("it has too many values");
 const TOO_DEEP: Malformed = Malformed("its arrays are too deep within each other");
 
@@ -125,22 +124,37 @@ fn of_a_long_text_the_beginning_is_kept_and_the_rest_is_read_past() {
     assert_malformed(longest(LINE_BYTES + 1).as_bytes(), TOO_LONG);
 }
 
-/// Each text is counted anew in the next reply.
 #[test]
-fn behind_many_long_texts_the_short_ones_are_still_whole() {
-    let (long, short) = ("x".repeat(BULK_BYTES), "1234567890123-12345");
-    let pair = format!("$4096\r\n{long}\r\n$19\r\n{short}\r\n");
-    let pairs = REPLY_BYTES / BULK_BYTES;
-    let sent = format!("*{}\r\n{}", 4 * pairs, pair.repeat(2 * pairs));
-    let (replies, _) = decode(sent.repeat(2).as_bytes(), 1000);
-    assert_eq!(replies.len(), 2);
+fn a_long_text_takes_room_from_its_own_array_alone() {
+    let text = |bytes: usize| format!("${bytes}\r\n{}\r\n", "x".repeat(bytes));
+    let read = |bytes: usize| bulk("x".repeat(bytes).as_bytes());
+    let long = format!("*64\r\n{}", text(5000).repeat(64));
+    let short = format!("*2\r\n{}{}", text(80), text(4000));
+    let sent = format!("*128\r\n{}", (long + &short).repeat(64));
+    let (replies, end) = decode(sent.repeat(2).as_bytes(), 1000);
+    assert_eq!((replies.len(), end), (2, None));
     for reply in replies {
-        let Reply::Array(values) = reply else { panic!("an array") };
-        let is_whole = |n: usize| values[n] == bulk(long.as_bytes());
-        assert!(is_whole(0) && is_whole(pairs) && !is_whole(4 * pairs - 2));
-        assert!(values.iter().skip(1).step_by(2).all(|it| *it == bulk(short.as_bytes())));
-        assert!(held_by(&values) <= 2 * REPLY_BYTES);
+        let Reply::Array(entries) = reply else { panic!("an array") };
+        for pair in entries.chunks(2) {
+            let Reply::Array(long) = &pair[0] else { panic!("an array") };
+            assert_eq!(long[..3], [read(BULK_BYTES), read(BULK_BYTES), read(0)]);
+            assert_eq!(pair[1], Reply::Array(vec![read(80), read(4000)]));
+        }
+        assert!(held_by(&entries) <= REPLY_BYTES);
     }
+}
+
+#[test]
+fn a_reply_has_its_bytes_at_most() {
+    let inner = format!("*2\r\n{}", format!("$4096\r\n{}\r\n", "x".repeat(4096)).repeat(2));
+    let array = |count: usize| format!("*{count}\r\n{}", inner.repeat(count));
+    let most = REPLY_BYTES / NESTED_BYTES;
+    assert_eq!(decode(array(most).repeat(2).as_bytes(), 1000).0.len(), 2);
+    assert_eq!(decode(array(most + 1).as_bytes(), 1000), (vec![], Some(TOO_LONG)));
+    let outer = format!("*1000\r\n{}", format!("$4096\r\n{}\r\n", "x".repeat(4096)).repeat(1000));
+    let Reply::Array(values) = &decode(outer.as_bytes(), 1000).0[0] else { panic!("an array") };
+    let kept = values.iter().filter(|value| **value != bulk(b"")).count();
+    assert_eq!((kept, values.len()), (ARRAY_BYTES / BULK_BYTES, 1000));
 }
 
 #[test]
@@ -213,8 +227,8 @@ fn between_replies_no_memory_is_held() {
 
 /// Bytes that the decoder has reserved.
 fn held(decoder: &Decoder) -> usize {
-    let arrays = decoder.open.iter().map(|(_, values)| held_by(values)).sum::<usize>();
-    decoder.part.capacity() + decoder.open.capacity() * size_of::<(usize, Vec<Reply>)>() + arrays
+    let arrays = decoder.open.iter().map(|array| held_by(&array.values)).sum::<usize>();
+    decoder.part.capacity() + decoder.open.capacity() * size_of::<Open>() + arrays
 }
 
 fn held_by(values: &Vec<Reply>) -> usize {

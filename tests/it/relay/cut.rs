@@ -357,6 +357,29 @@ fn wherever_a_connection_is_cut_each_line_is_read_once_and_stands_once_in_the_pa
 }
 
 #[test]
+fn wherever_a_server_is_cut_when_it_begins_it_repeats_nothing_to_its_own_guests() {
+    let Some(engine) = Engine::start("relay-begun", &[]) else { return };
+    for bytes in (100..=3000).step_by(100) {
+        let path = engine.file(&format!("proxy-{bytes}"));
+        let server = Server::start("chat", &["--relay", &unix(&path)]);
+        server.logged("cut off from the other servers");
+        let [mut ann, mut carl] = [(); 2].map(|()| server.guest(&mut []));
+        let once = format!("<{}> once {bytes}", ann.name);
+        ann.send(format!("once {bytes}\r\n"));
+        carl.skip_to(&once);
+        let proxy = Proxy::start(path, &engine.socket());
+        proxy.cut(&[(Way::FromEngine, bytes)]);
+        server.logged("shares its room");
+        ann.send(format!("again {bytes}\r\n"));
+        let mut read = Vec::new();
+        while read.last().is_none_or(|line| *line != format!("<{}> again {bytes}", ann.name)) {
+            read.push(carl.line());
+        }
+        assert!(!read.contains(&once), "cut behind {bytes} bytes: {read:?}");
+    }
+}
+
+#[test]
 fn whatever_breaks_under_load_each_line_is_read_once_or_counted_as_missed() {
     let Some(mut engine) = Engine::start("relay-load", &[]) else { return };
     let ([proxy, _], servers, [mut ann, mut bob]) = through_proxies(&engine);

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::pair;
-use crate::harness::speaks;
+use crate::harness::{eventually, speaks};
 
 const FIELDS: [&str; 6] = ["origin", "sequence", "here", "kind", "name", "text"];
 
@@ -65,14 +65,19 @@ fn however_much_strangers_write_at_once_the_talk_goes_on() {
     let (servers, [mut ann, mut bob]) = pair(&engine);
     let long = "x".repeat(100 * 1024);
     servers[1].hold();
+    let before = engine.count(&["XLEN", "room:lobby"]);
     for _ in 0..40 {
         engine.ask(&["XADD", "room:lobby", "*", "no", &long]);
     }
     let many = [["XADD", "room:lobby", "*"].as_slice(), &["no"; 40_000]].concat();
     engine.ask(&many);
+    let large = [["XADD", "room:lobby", "*"].as_slice(), &[long.as_str(); 128]].concat();
+    (0..8).for_each(|_| drop(engine.ask(&large)));
+    let said = "y".repeat(1000);
+    ann.send(format!("{said}\r\n"));
+    eventually("written", || engine.count(&["XLEN", "room:lobby"]) >= 40 + 1 + 8 + 1 + before);
     servers[1].go_on();
-    bob.send("I go on\r\n");
-    ann.expect(format_args!("<{}> I go on", bob.name));
+    bob.expect(format_args!("<{}> {said}", ann.name));
     speaks(&mut ann, &mut bob, "hello");
     speaks(&mut bob, &mut ann, "hello");
 }
