@@ -20,7 +20,7 @@ all:
 check: fmt lint doc test
 
 test: clients
-	$(CARGO) test --locked --workspace --features relay
+	$(CARGO) test --locked --workspace --features relay,paused-clock
 
 test-smol-reactor: clients
 	$(CARGO) test --locked --no-default-features --features local-time --lib --tests
@@ -80,12 +80,12 @@ fmt:
 	$(CARGO) fmt --all --check
 
 lint:
-	$(CARGO) clippy --locked --workspace --all-targets --features relay -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --features relay,paused-clock -- -D warnings
 	$(CARGO) clippy --locked --lib --bins --tests --no-default-features --features local-time -- -D warnings
 	RUSTFLAGS="--cfg fuzzing" $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 
 doc:
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --features relay
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --features relay,paused-clock
 
 # Not built here: root, who installs, often has no compiler.
 install:

@@ -15,6 +15,7 @@ mod epoll;
 mod smol;
 
 use std::future::Future;
+use std::time::{Duration, Instant, SystemTime};
 
 use ::smol::LocalExecutor;
 use futures_lite::future::{or, yield_now};
@@ -24,6 +25,10 @@ use epoll as reactor;
 #[cfg(not(all(target_os = "linux", feature = "one-thread")))]
 use smol as reactor;
 
+#[cfg(all(target_os = "linux", feature = "one-thread", feature = "paused-clock"))]
+pub use epoll::clock::block_on_paused;
+#[cfg(all(target_os = "linux", feature = "one-thread", feature = "paused-clock"))]
+use epoll::clock::paused;
 #[cfg(all(target_os = "linux", feature = "one-thread"))]
 pub use epoll::{HostLoop, Turn};
 pub(crate) use reactor::{Async, ensure_driven, start};
@@ -47,6 +52,27 @@ pub async fn run<T>(executor: &LocalExecutor<'_>, future: impl Future<Output = T
         }
     };
     or(future, tasks).await
+}
+
+/// The clock that a [`Timer`] counts by: [`Instant::now`], unless the thread's clock is paused by
+/// `block_on_paused`.
+pub fn now() -> Instant {
+    paused().map_or_else(Instant::now, |(now, _)| now)
+}
+
+/// [`Instant::elapsed`] by the clock of [`now`].
+pub(crate) fn elapsed(since: Instant) -> Duration {
+    paused().map_or_else(|| since.elapsed(), |(now, _)| now - since)
+}
+
+/// [`SystemTime::now`], which is paused with [`now`].
+pub(crate) fn system_time() -> SystemTime {
+    paused().map_or_else(SystemTime::now, |(_, time)| time)
+}
+
+#[cfg(not(all(target_os = "linux", feature = "one-thread", feature = "paused-clock")))]
+fn paused() -> Option<(Instant, SystemTime)> {
+    None
 }
 
 #[cfg(test)]

@@ -35,6 +35,10 @@
 //! `async-io`. A host with an event loop of its own drives it with a `HostLoop`; one that runs
 //! under `smol::block_on` turns the cargo feature `one-thread` off.
 //!
+//! With the feature `paused-clock`, for tests on Linux, `block_on_paused` runs servers and timers on
+//! a clock that stands still while anything can run, and then jumps to the next timer: an hour
+//! takes no time, and is exactly one. What a host does in time beside them goes by [`now`].
+//!
 //! With the feature `relay`, which is off by default, `Chat::relay` shares the chat's room with chats
 //! on other servers, over Redis or Valkey.
 
@@ -59,9 +63,11 @@ mod zone;
 pub use chat::{Chat, ChatConfig, Event, Events, Participant};
 pub use client::rate_limit::RateLimit;
 pub use client::writer::{missed_notice, pump};
+#[cfg(all(target_os = "linux", feature = "one-thread", feature = "paused-clock"))]
+pub use driver::block_on_paused;
 #[cfg(all(target_os = "linux", feature = "one-thread"))]
 pub use driver::{HostLoop, Turn};
-pub use driver::{Timer, block_on, run};
+pub use driver::{Timer, block_on, now, run};
 pub use echo::echo;
 #[cfg(feature = "relay")]
 pub use relay::{EngineAddress, Relay};

@@ -5,6 +5,8 @@ pub(crate) mod strftime;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::driver::system_time;
+
 /// Nanoseconds of a second.
 pub(crate) const SECOND: i64 = 1_000_000_000;
 
@@ -16,11 +18,11 @@ pub(crate) const DAY: i64 = 86_400 * SECOND;
 pub(crate) struct Moment(pub(crate) i64);
 
 impl Moment {
-    /// What this machine's clock shows. One that shows a year after 2261 or before 1678 counts as
-    /// standing still there, ten days within what 64 bits hold, so that nothing that is added to
-    /// it overflows.
+    /// What this machine's clock shows, unless it is paused for a test. One that shows a year after
+    /// 2261 or before 1678 counts as standing still there, ten days within what 64 bits hold, so
+    /// that nothing that is added to it overflows.
     pub(crate) fn now() -> Moment {
-        Moment::from(SystemTime::now())
+        Moment::from(system_time())
     }
 
     /// Time since an earlier moment; none since a later one.

@@ -13,7 +13,7 @@ use crate::client::rate_limit::{RateLimit, Usage};
 use crate::client::reader::Reader;
 use crate::client::telnet::Event;
 use crate::client::writer::pump;
-use crate::driver::Timer;
+use crate::driver::{Timer, elapsed, now};
 use crate::moment::Moment;
 use crate::moment::strftime::strftime;
 use crate::room::{LINE_BYTES, Member, Room};
@@ -105,14 +105,14 @@ impl Clock {
         let Clock(clock) = &self;
         let mut last: Option<Instant> = None;
         while !clock.room.is_empty() {
-            let since_last = last.map(|last| last.elapsed());
+            let since_last = last.map(elapsed);
             let wait = clock.cadence.until_tick(Moment::now(), since_last) + MARGIN;
             if wait > LONGEST_SLEEP {
                 Timer::after((wait - LONGEST_SLEEP / 2).min(LONGEST_SLEEP)).await;
                 continue;
             }
             Timer::after(wait).await;
-            last = Some(Instant::now());
+            last = Some(now());
             clock.room.publish(self.line());
         }
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::thread::panicking;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_lite::future::yield_now;
 
@@ -13,7 +13,7 @@ use crate::client::GOODBYE;
 use crate::client::reader::Reader;
 use crate::client::telnet::{Event, TIMING_MARK_REPLY};
 use crate::client::writer::{missed_notice, pump};
-use crate::driver::Timer;
+use crate::driver::{Timer, now};
 use crate::moment::Moment;
 use crate::room::Member;
 use crate::server::connection::Connection;
@@ -157,7 +157,7 @@ impl Guest {
     pub(super) fn leave(mut self, reason: CloseReason) {
         let Chat(chat) = &self.chat;
         let (whose, usage) = (self.connection().peer().subscriber(), self.input.usage());
-        chat.returning.borrow_mut().note(whose, usage, Instant::now());
+        chat.returning.borrow_mut().note(whose, usage, now());
         let farewell = farewell(reason).filter(|_| reason != CloseReason::GoingDown);
         if let Some(farewell) = farewell {
             self.answer(farewell.as_bytes());
@@ -262,7 +262,7 @@ impl Drop for Guest {
 /// Tells all in the chat that a guest came or went: at once in these words, or in a summary.
 fn announce(chat: &Chat, guest: &Connection, change: Change, words: &str) {
     let (name, own) = (guest.name(), chat.0.participants.borrow().len());
-    let telling = chat.0.presence.borrow_mut().note(change, chat.here(), Instant::now());
+    let telling = chat.0.presence.borrow_mut().note(change, chat.here(), now());
     match (telling, change) {
         (Telling::Single, Change::Joined) => {
             chat.0.elsewhere.joined(name, own);

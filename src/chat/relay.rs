@@ -25,7 +25,7 @@ use futures_lite::future::or;
 use super::Chat;
 use super::elsewhere::Shared;
 use super::presence::{self, Presence};
-use crate::driver::Timer;
+use crate::driver::{Timer, elapsed, now};
 use crate::relay::Relay;
 use crate::relay::commands::{Commands, Keys};
 use crate::relay::entry::{Id, Origin};
@@ -147,12 +147,12 @@ impl Bridge {
         let (mut pause, mut told) = (FIRST_PAUSE, String::new());
         loop {
             let waits = [Waits::default(), Waits::default()];
-            let begun = Instant::now();
+            let begun = now();
             let ended = or(self.session(&waits), async { Err(self.watch(&waits).await) }).await;
             let Err(cut) = ended else { return };
             let was_together = self.cut_off();
             // Not where it takes what is tried at first and refuses something later, over and over.
-            if self.has_written.take() || was_together && begun.elapsed() > LONGEST_PAUSE {
+            if self.has_written.take() || was_together && elapsed(begun) > LONGEST_PAUSE {
                 pause = FIRST_PAUSE;
             }
             let why = cut.to_string();
@@ -197,15 +197,15 @@ impl Bridge {
 
     /// Notices an engine that does not answer, and tells of crowds elsewhere.
     async fn watch(&self, waits: &[Waits; 2]) -> Cut {
-        let mut told = Instant::now();
+        let mut told = now();
         loop {
             Timer::after(TICK).await;
-            let is_late = |since: Instant| since.elapsed() > STALL;
+            let is_late = |since: Instant| elapsed(since) > STALL;
             if waits.iter().any(|link| link.get().is_some_and(is_late)) {
                 return Cut::Stalled;
             }
-            if told.elapsed() >= presence::SUMMARY {
-                told = Instant::now();
+            if elapsed(told) >= presence::SUMMARY {
+                told = now();
                 let unsaid = self.presence.borrow_mut().take_unsaid();
                 let summary = presence::summary(unsaid, self.chat.here());
                 summary.inspect(|line| self.chat.say(line));

@@ -1,14 +1,14 @@
 //! What a client does, one event after another: the bytes of its connection through the telnet
 //! parser, no faster than its rate limit. The reading side of chat and time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_lite::future::{or, poll_fn, yield_now};
 
 use super::rate_limit::{RateLimit, Usage};
 use super::sniffer::Sniffer;
 use super::telnet::{Event, Telnet};
-use crate::driver::Timer;
+use crate::driver::{Timer, now};
 use crate::server::Buffer;
 use crate::server::connection::Connection;
 use crate::server::limits::BUDGET;
@@ -99,7 +99,7 @@ impl Reader {
                 return Err(CloseReason::WrongProtocol);
             }
             self.full = buffer.len() == INPUT_BYTES;
-            self.over = self.usage.read(self.rate_limit, buffer.len(), Instant::now());
+            self.over = self.usage.read(self.rate_limit, buffer.len(), now());
             self.buffer = Some(buffer);
         }
     }
@@ -115,7 +115,7 @@ impl Reader {
             Some(Event::Line) => {
                 // At most 1 + LINE_BYTES / EVENT_BYTES, which is 16.
                 self.events += 1 + (self.telnet.line().len() / EVENT_BYTES) as u8;
-                self.over = self.usage.line(self.rate_limit, Instant::now());
+                self.over = self.usage.line(self.rate_limit, now());
             }
             Some(_) => self.events += 1,
             None => self.buffer = None,
@@ -135,7 +135,7 @@ impl Reader {
 
     /// Whether the client says more than a person who types: faster, or more at once.
     pub(crate) fn says_much(&self) -> bool {
-        self.full || self.usage.is_remembered(Instant::now() + MUCH)
+        self.full || self.usage.is_remembered(now() + MUCH)
     }
 
     /// What the client has used of its rate limit.

@@ -5,6 +5,8 @@
 //! A turn is one `epoll_wait`. Between two turns tasks run until none is ready, or until the
 //! executor yields, so that sockets, timers and tasks each have their turn.
 
+#[cfg(feature = "paused-clock")]
+pub(super) mod clock;
 mod host;
 mod source;
 mod timer;
@@ -125,15 +127,23 @@ impl Driver {
     }
 
     /// Waits until a socket is ready, a timer is due, another thread wakes, or `limit` is over,
-    /// and wakes the tasks concerned. No borrow is held while they are woken. True when the kernel
-    /// may have more events than a turn takes.
+    /// and wakes the tasks concerned. Where the thread's clock is paused, it does not wait for a
+    /// timer but jumps to it, unless there is a `limit`. No borrow is held while they are woken.
+    /// True when the kernel may have more events than a turn takes.
     fn turn(&self, limit: Option<Duration>) -> bool {
-        let wait = limit.into_iter().chain(self.timers.borrow().next_in()).min();
+        let next = self.timers.borrow().next_in();
+        let wait = limit.into_iter().chain(next).min();
+        #[cfg(feature = "paused-clock")]
+        let wait = wait.map(|wait| if clock::paused().is_some() { Duration::ZERO } else { wait });
         let wait = wait.and_then(|wait| Timespec::try_from(wait.min(LONGEST_WAIT)).ok());
         let mut buffer = [MaybeUninit::uninit(); EVENTS];
         // It fails when a signal interrupts it, which is a wait that brings no events.
         let events = epoll::wait(&self.epoll, &mut buffer, wait.as_ref())
             .map_or(&mut [][..], |(events, _)| events);
+        #[cfg(feature = "paused-clock")]
+        if limit.is_none() && events.is_empty() {
+            clock::jump(next.unwrap_or_default());
+        }
         let mut wakers = self.wakers.take();
         let mut sources = self.sources.borrow_mut();
         for event in &*events {

@@ -16,7 +16,7 @@ use rustix::net::{self, AddressFamily, SocketAddrUnix, sockopt};
 
 use super::commands::Commands;
 use super::resp::{Decoder, Malformed, Reply};
-use crate::driver::Async;
+use crate::driver::{Async, now};
 use crate::server::limits::BUFFER_BYTES;
 use crate::server::socket::open;
 use crate::server::stream::Stream;
@@ -104,14 +104,14 @@ impl Link {
     /// # Errors
     /// When the connection broke or the engine refused one of them: the link is of no more use.
     pub(crate) async fn call(&mut self, commands: &Commands) -> Result<Vec<Reply>, Cut> {
-        self.waits.set(Some(Instant::now()));
+        self.waits.set(Some(now()));
         self.write(commands.bytes()).await?;
         let mut replies = Vec::with_capacity(commands.len());
         let mut buffer = vec![0; BUFFER_BYTES];
         while replies.len() < commands.len() {
             let n = self.read(&mut buffer).await?;
             // What is long on its way, as entries of strangers may be, does not hang.
-            self.waits.set(Some(Instant::now()));
+            self.waits.set(Some(now()));
             let mut input = &buffer[..n];
             while let Some(reply) = self.decoder.next(&mut input)? {
                 if let Reply::Error(said) = reply {

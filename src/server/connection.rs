@@ -25,7 +25,7 @@ use super::peer::Peer;
 use super::shared::Shared;
 use super::stats::{CloseReason, Stats};
 use super::stream::Stream;
-use crate::driver::{Async, Timer};
+use crate::driver::{Async, Timer, elapsed, now};
 
 /// A connected client; clones are the same connection. An idle one holds no buffer.
 ///
@@ -81,7 +81,7 @@ impl Connection {
     pub fn traffic(&self) -> Traffic {
         let Inner { opened, bytes_in, bytes_out, missed, .. } = &*self.0;
         Traffic {
-            connected_for: opened.elapsed(),
+            connected_for: elapsed(*opened),
             bytes_in: bytes_in.get(),
             bytes_out: bytes_out.get(),
             missed: missed.get(),
@@ -117,9 +117,9 @@ impl Connection {
             // Over a unix socket one that wrote and closed is known to be gone before what it wrote
             // is read. It is read first, but a handler that never reads ends, too.
             Err(error) if error.kind() == ErrorKind::BrokenPipe && self.may_be_unread() => {
-                let since = blocked.get().unwrap_or_else(Instant::now);
+                let since = blocked.get().unwrap_or_else(now);
                 blocked.set(Some(since));
-                if since.elapsed() < shared.limits.stall {
+                if elapsed(since) < shared.limits.stall {
                     return Ok(bytes.len());
                 }
                 return Err(self.request_close(CloseReason::Lost));
@@ -130,8 +130,8 @@ impl Connection {
         if n == bytes.len() {
             blocked.set(None);
         } else if n > 0 || blocked.get().is_none() {
-            blocked.set(Some(Instant::now()));
-        } else if blocked.get().is_some_and(|since| since.elapsed() >= shared.limits.stall) {
+            blocked.set(Some(now()));
+        } else if blocked.get().is_some_and(|since| elapsed(since) >= shared.limits.stall) {
             return Err(self.request_close(CloseReason::Stalled));
         }
         bytes_out.set(bytes_out.get() + n as u64);
@@ -284,7 +284,7 @@ impl Connection {
             socket: Async::new(stream)?,
             shared,
             peer,
-            opened: Instant::now(),
+            opened: now(),
             name: OnceCell::default(),
             bytes_in: Cell::default(),
             bytes_out: Cell::default(),
@@ -309,7 +309,7 @@ impl Connection {
     /// only when a third of its buffer is free, so one more attempt is due then.
     async fn until_writable(&self) -> Result<(), CloseReason> {
         let Inner { socket, shared, full, blocked, .. } = &*self.0;
-        let since = blocked.get().unwrap_or_else(Instant::now);
+        let since = blocked.get().unwrap_or_else(now);
         let late = async {
             Timer::at(since + shared.limits.stall).await;
             Ok(())

@@ -13,7 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_lite::future::yield_now;
 use rustix::net::{
@@ -23,7 +23,7 @@ use rustix::net::{
 use super::limits::BUFFER_BYTES;
 use super::shared::Shared;
 use super::stats::CloseReason;
-use crate::driver::Timer;
+use crate::driver::{Timer, now};
 use stuck::Stuck;
 pub(crate) use table::Row;
 use table::{CONNECTED, LISTENING, request, rows};
@@ -81,7 +81,7 @@ impl Diag {
         while self.read(&mut shared.pool.take(), |_| {}).is_ok_and(|more| more) {}
         self.ask_for(CONNECTED)?;
         let mut see = |row| {
-            if let Some(reason) = stuck.see(&row, Instant::now()) {
+            if let Some(reason) = stuck.see(&row, now()) {
                 end(&row, reason);
             }
         };

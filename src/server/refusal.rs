@@ -13,7 +13,7 @@ use super::limits::{REFUSAL_GRACE, REFUSALS, REPEAT_PAUSE};
 use super::shared::Shared;
 use super::stats::{CloseReason, Stats};
 use super::stream::Stream;
-use crate::driver::{Async, Timer};
+use crate::driver::{Async, Timer, elapsed, now};
 
 /// Those that are still reading why, and the log that speaks of them now and then.
 pub(super) struct Refusals {
@@ -79,9 +79,9 @@ pub(super) struct LogThrottle(Cell<Option<Instant>>);
 
 impl LogThrottle {
     pub(super) fn is_due(&self) -> bool {
-        let due = self.0.get().is_none_or(|last| last.elapsed() >= REPEAT_PAUSE);
+        let due = self.0.get().is_none_or(|last| elapsed(last) >= REPEAT_PAUSE);
         if due {
-            self.0.set(Some(Instant::now()));
+            self.0.set(Some(now()));
         }
         due
     }

@@ -2,6 +2,8 @@
 //! telnet session, and a server in this process.
 
 mod client;
+#[cfg(all(feature = "one-thread", feature = "paused-clock"))]
+mod paused;
 mod server;
 mod terminal;
 
@@ -22,6 +24,8 @@ use smol::LocalExecutor;
 use smol_servers::{Handler, Limits, Listener, Stats, block_on, run, serve};
 
 pub(crate) use client::{Client, speaks};
+#[cfg(all(feature = "one-thread", feature = "paused-clock"))]
+pub(crate) use paused::{Host, LocalClient, serve_paused};
 pub(crate) use server::{Server, binary, in_shell, numbers, stat};
 pub(crate) use terminal::Terminal;
 

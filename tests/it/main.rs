@@ -10,6 +10,8 @@ mod clients;
 mod echo;
 mod embed;
 mod embed_sockets;
+#[cfg(all(feature = "one-thread", feature = "paused-clock"))]
+mod exact;
 mod examples;
 mod footprint;
 mod harness;

@@ -81,41 +81,6 @@ fn comings_and_goings_are_stamped_like_lines() {
     }
 }
 
-#[cfg(feature = "local-time")]
-#[test]
-fn lines_of_yesterday_are_told_with_their_day() {
-    use std::process::Command;
-    use std::time::{SystemTime, UNIX_EPOCH};
-
-    use crate::harness::binary;
-
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    // A zone in which midnight is three seconds away.
-    let east = 86_400 - 3 - now % 86_400;
-    let zone = format!("<here>-{}:{:02}:{:02}", east / 3600, east / 60 % 60, east % 60);
-    let mut command = Command::new(binary("chat"));
-    let server = Server::start_command(command.arg("--timestamps").env("TZ", zone));
-    let mut ann = server.guest(&mut []);
-    let mut bob = server.client();
-    bob.line();
-    ann.line();
-    ann.send("good night\r\n");
-    assert_eq!(bob.line(), "23:59 <guest1> good night");
-    eventually("midnight", || {
-        SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() >= now + 3
-    });
-    ann.send("good morning\r\n");
-    assert_eq!(bob.line(), "00:00 <guest1> good morning");
-    let mut newcomer = server.client();
-    newcomer.skip_to("*** the last 2 lines:");
-    let day = newcomer.line();
-    assert!(day.starts_with("*** ") && day.ends_with(':') && day.contains("day, "), "{day}");
-    newcomer.expect("23:59 <guest1> good night");
-    newcomer.expect("*** today:");
-    newcomer.expect("00:00 <guest1> good morning");
-    newcomer.expect("*** now:");
-}
-
 #[test]
 fn a_program_that_is_asked_for_a_name_is_a_guest_and_says_what_it_said() {
     let server = Server::start("chat", &["--ask-names"]);

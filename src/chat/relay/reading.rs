@@ -1,7 +1,7 @@
 //! What the other servers wrote, brought into the room.
 
 use std::convert::Infallible;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_lite::future::yield_now;
 
@@ -9,6 +9,7 @@ use super::Bridge;
 use crate::chat::Event as ChatEvent;
 use crate::chat::presence::{Change, Telling};
 use crate::client::writer::missed_notice;
+use crate::driver::{elapsed, now};
 use crate::moment::Moment;
 use crate::relay::commands::{BATCH, Commands, Entries, beats_of, entries_of, read_entries};
 use crate::relay::entry::{Entry, Event, Id};
@@ -38,9 +39,9 @@ impl Bridge {
         let (engine, room) = (&self.relay.engine, self.relay.room.as_str());
         log::info!(engine:%, room; "shares its room");
         loop {
-            let asked = Instant::now();
+            let asked = now();
             let is_full = self.read_once(link).await?;
-            if self.is_behind.take() || is_full || asked.elapsed() > LATE {
+            if self.is_behind.take() || is_full || elapsed(asked) > LATE {
                 while self.read_rest(link, false).await? {}
             }
         }
@@ -166,7 +167,7 @@ impl Bridge {
         let Some(lost) = self.inbox.borrow_mut().take(&entry) else { return };
         self.tell_missed(lost);
         if !only_lines {
-            self.joint.borrow_mut().servers.note(&entry, Instant::now());
+            self.joint.borrow_mut().servers.note(&entry, now());
         }
         let (change, words) = match entry.event {
             Event::Said { name, text } => return self.publish(&name, &text, Moment::now()),
@@ -179,7 +180,7 @@ impl Bridge {
                 return self.presence.borrow_mut().note_crowd(joined, left);
             }
         };
-        let telling = self.presence.borrow_mut().note(change, self.chat.here(), Instant::now());
+        let telling = self.presence.borrow_mut().note(change, self.chat.here(), now());
         if telling == Telling::Single {
             self.chat.say(&words);
         }

@@ -1,13 +1,12 @@
 //! What this server writes and asks: lines, who is here, numbers and names of guests.
 
 use std::mem::take;
-use std::time::Instant;
 
 use futures_lite::future::or;
 
 use super::Bridge;
 use crate::chat::elsewhere::{Claim, Joint};
-use crate::driver::Timer;
+use crate::driver::{Timer, elapsed, now};
 use crate::relay::commands::{Commands, beats_of, entries_of, integer_of};
 use crate::relay::entry::{Entry, Event};
 use crate::relay::link::{Cut, Link, expected};
@@ -27,11 +26,11 @@ const RENEWED: usize = 16;
 impl Bridge {
     /// Writes until the link breaks, or nobody else has the chat and nothing waits.
     pub(super) async fn write(&self, link: &mut Link) -> Result<(), Cut> {
-        let mut next_beat = Instant::now();
+        let mut next_beat = now();
         loop {
-            if Instant::now() >= next_beat || self.is_forgotten.get() {
+            if now() >= next_beat || self.is_forgotten.get() {
                 self.beat(link).await?;
-                next_beat = Instant::now() + BEAT;
+                next_beat = now() + BEAT;
             }
             self.take_numbers(link).await?;
             self.claim_names(link).await?;
@@ -83,7 +82,7 @@ impl Bridge {
         self.keys.write(&mut commands, &Entry { origin, said, here, event });
         self.keys.keep_servers(&mut commands);
         link.call(&commands).await?;
-        self.last_beat.set(Some(self.last_beat.get().unwrap_or_else(Instant::now)));
+        self.last_beat.set(Some(self.last_beat.get().unwrap_or_else(now)));
         // The other servers first have it pass over those that they know of.
         if self.is_forgotten.get() { Ok(()) } else { self.take_numbers(link).await }
     }
@@ -119,7 +118,7 @@ impl Bridge {
         let is_forgotten = self.is_forgotten.get() || integer(&replies, 0)? == 1;
         self.is_forgotten.set(is_forgotten);
         // The others forget one that was cut off for so long.
-        let was_known = self.last_beat.get().is_some_and(|last| last.elapsed() < EXPIRED);
+        let was_known = self.last_beat.get().is_some_and(|last| elapsed(last) < EXPIRED);
         let mut servers = expected(replies.get(1).and_then(beats_of))?;
         let newest = expected(replies.get(2).and_then(entries_of))?;
         let newest = newest.first().map(|(id, _)| *id).unwrap_or_default();
@@ -135,7 +134,7 @@ impl Bridge {
         }
         servers.retain(|(_, beat)| beat.origin != self.origin);
         self.is_behind.set(self.lacks_lines(&servers));
-        let changes = self.joint.borrow_mut().servers.update(servers, Instant::now());
+        let changes = self.joint.borrow_mut().servers.update(servers, now());
         for (letters, guests) in changes.gone {
             let here = self.chat.here();
             self.chat
@@ -154,7 +153,7 @@ impl Bridge {
         changes.expired.iter().for_each(|letters| self.keys.free_letters(&mut commands, letters));
         link.call(&commands).await?;
         self.is_forgotten.set(false);
-        self.last_beat.set(Some(Instant::now()));
+        self.last_beat.set(Some(now()));
         Ok(())
     }
 

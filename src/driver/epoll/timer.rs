@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Driver;
+use crate::driver::now;
 
 /// A future that is ready at a moment, to the millisecond, never before it. Only
 /// [`block_on`](crate::block_on) and [`HostLoop`](crate::HostLoop) let it become ready: under another
@@ -28,7 +29,7 @@ const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 impl Timer {
     /// Ready after this time.
     pub fn after(duration: Duration) -> Timer {
-        Timer::at(Instant::now() + duration.min(NEVER))
+        Timer::at(now() + duration.min(NEVER))
     }
 
     /// Ready at this moment.
@@ -42,7 +43,7 @@ impl Future for Timer {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
         let at = self.at;
-        if Instant::now() >= at {
+        if now() >= at {
             return Poll::Ready(at);
         }
         let (driver, number) = self.entry.get_or_insert_with(|| {
@@ -83,12 +84,12 @@ impl Timers {
     /// Time until the first is due.
     pub(super) fn next_in(&self) -> Option<Duration> {
         let ((at, _), _) = self.waiting.first_key_value()?;
-        Some(at.saturating_duration_since(Instant::now()))
+        Some(at.saturating_duration_since(now()))
     }
 
     /// Takes out the timers that are due, at most `most`, and collects the wakers of their tasks.
     pub(super) fn expire(&mut self, most: usize, wakers: &mut Vec<Waker>) {
-        let now = Instant::now();
+        let now = now();
         for _ in 0..most {
             match self.waiting.first_entry() {
                 Some(first) if first.key().0 <= now => wakers.push(first.remove()),
