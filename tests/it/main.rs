@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod activation;
+mod asyncio;
 mod chat;
 mod cli;
 mod clients;
