@@ -10,7 +10,7 @@ use crate::peers::{self, Peer};
 use crate::place::RESULTS;
 use crate::report::metric::{metrics, value};
 use crate::report::svg::short;
-use crate::report::table::{Column, NOTHING, Table};
+use crate::report::table::{NOTHING, Table};
 use crate::report::tables::machine;
 use crate::results::Results;
 use crate::run;
@@ -36,12 +36,9 @@ pub(crate) fn bench(options: &Options) -> Result<PathBuf> {
 fn table(results: &Results) -> Table {
     let peers: Vec<Peer> =
         results.peers.iter().filter_map(|facts| peers::find(&facts.name)).collect();
-    let mut columns = vec![Column::words("figure")];
-    for peer in &peers {
-        let heads = ["least", "median", "most"].map(|head| format!("{}: {head}", peer.name));
-        columns.extend(heads.map(|head| Column::figures(&head)));
-    }
-    let mut table = Table::new(columns);
+    let heads = ["least", "median", "most"];
+    let heads = peers.iter().flat_map(|it| heads.map(|head| format!("{}: {head}", it.name)));
+    let mut table = Table::of("figure", heads);
     let mut row = |figure: String, spread_of: &dyn Fn(&Peer) -> Option<Spread>| {
         let figures = peers.iter().flat_map(|peer| match spread_of(peer) {
             Some(Spread { n, median, min, max }) => {

@@ -50,13 +50,13 @@ pub(crate) fn prices(machine: &Machine) -> Result<Prices> {
 /// Nanoseconds a call: the median of many short series, each with its own preparation.
 fn price(
     mut prepare: impl FnMut() -> Result<()>,
-    mut series: impl FnMut() -> Result<()>,
+    mut call: impl FnMut() -> Result<()>,
 ) -> Result<f64> {
     let (mut nanos, end) = (Vec::new(), Instant::now() + EACH);
     while Instant::now() < end {
         prepare()?;
         let started = Instant::now();
-        series()?;
+        (0..CALLS).try_for_each(|_| call())?;
         nanos.push(started.elapsed().as_nanos() as f64 / f64::from(CALLS));
     }
     Ok(spread(nanos).ok_or("nothing measured")?.median)
@@ -72,31 +72,20 @@ fn connection() -> Result<(TcpStream, TcpStream)> {
 
 fn send_and_recv(prices: &mut Prices) -> Result<()> {
     let (near, far) = connection()?;
-    let line = [b'x'; LINE];
-    let drain = |far: &TcpStream, bytes: usize| -> Result<()> {
-        Ok((&mut &*far).read_exact(&mut vec![0; bytes])?)
+    let (line, mut sent) = ([b'x'; LINE], 0);
+    let mut drain = || -> Result<()> {
+        let before = std::mem::replace(&mut sent, LINE * CALLS as usize);
+        Ok((&far).read_exact(&mut vec![0; before])?)
     };
-    let mut full = false;
-    let send = price(
-        || {
-            if std::mem::replace(&mut full, true) {
-                drain(&far, LINE * CALLS as usize)
-            } else {
-                Ok(())
-            }
-        },
-        || {
-            for _ in 0..CALLS {
-                rustix::net::send(&near, &line, SendFlags::NOSIGNAL)?;
-            }
-            Ok(())
-        },
-    )?;
+    let send = price(&mut drain, || {
+        rustix::net::send(&near, &line, SendFlags::NOSIGNAL)?;
+        Ok(())
+    })?;
     prices.insert("send".into(), send);
-    drain(&far, LINE * CALLS as usize)?;
+    drain()?;
     let recv = price(
         || (0..CALLS).try_for_each(|_| Ok((&near).write_all(&line)?)),
-        || (0..CALLS).try_for_each(|_| Ok((&far).read_exact(&mut [0; LINE])?)),
+        || Ok((&far).read_exact(&mut [0; LINE])?),
     )?;
     prices.insert("recv".into(), recv);
     Ok(())
@@ -108,23 +97,16 @@ fn epolls(prices: &mut Prices) -> Result<()> {
     let data = epoll::EventData::new_u64(1);
     epoll::add(&set, &far, data, epoll::EventFlags::IN)?;
     near.write_all(b"x")?;
-    let control = price(
-        || Ok(()),
-        || (0..CALLS).try_for_each(|_| Ok(epoll::modify(&set, &far, data, epoll::EventFlags::IN)?)),
-    )?;
+    let ready = || Ok(());
+    let control = price(ready, || Ok(epoll::modify(&set, &far, data, epoll::EventFlags::IN)?))?;
     prices.insert("epoll_ctl".into(), control);
     let mut events: Vec<epoll::Event> = Vec::with_capacity(8);
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let wait = price(
-        || Ok(()),
-        || {
-            for _ in 0..CALLS {
-                events.clear();
-                epoll::wait(&set, spare_capacity(&mut events), Some(&at_once))?;
-            }
-            Ok(())
-        },
-    )?;
+    let wait = price(ready, || {
+        events.clear();
+        epoll::wait(&set, spare_capacity(&mut events), Some(&at_once))?;
+        Ok(())
+    })?;
     prices.insert("epoll_wait, one ready".into(), wait);
     Ok(())
 }
@@ -133,23 +115,19 @@ fn accepts(prices: &mut Prices) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let (mut near, far) = (Vec::new(), RefCell::new(Vec::new()));
-    let nanos = price(
-        || {
-            far.borrow_mut().clear();
-            near.clear();
-            (0..CALLS).try_for_each(|_| {
-                near.push(TcpStream::connect(address)?);
-                Ok(())
-            })
-        },
-        || {
-            (0..CALLS).try_for_each(|_| {
-                far.borrow_mut().push(listener.accept()?);
-                Ok(())
-            })
-        },
-    )?;
-    prices.insert("accept".into(), nanos);
+    let connect = || -> Result<()> {
+        far.borrow_mut().clear();
+        near.clear();
+        (0..CALLS).try_for_each(|_| {
+            near.push(TcpStream::connect(address)?);
+            Ok(())
+        })
+    };
+    let accept = || {
+        far.borrow_mut().push(listener.accept()?);
+        Ok(())
+    };
+    prices.insert("accept".into(), price(connect, accept)?);
     Ok(())
 }
 
@@ -168,16 +146,12 @@ fn wake_up(machine: &Machine) -> Result<f64> {
         }
         Ok(())
     });
-    let nanos = price(
-        || Ok(()),
-        || {
-            for _ in 0..CALLS {
-                rustix::io::write(&there, &one)?;
-                rustix::io::read(&at_back, &mut [0; 8])?;
-            }
-            Ok(())
-        },
-    )?;
+    let ring = || {
+        rustix::io::write(&there, &one)?;
+        rustix::io::read(&at_back, &mut [0; 8])?;
+        Ok(())
+    };
+    let nanos = price(|| Ok(()), ring)?;
     rustix::io::write(&there, &2_u64.to_ne_bytes())?;
     answering.join().map_err(|_| "the answering thread panicked")??;
     Ok(nanos / 2.0)

@@ -1,183 +1,176 @@
-//! Whether a peer speaks the protocol: asked before anything is timed. A blocking client with a
-//! read timeout.
+//! Whether a peer speaks the protocol: asked before anything is timed. Each check has clients of its
+//! own, which block with a read timeout, and finds one thing.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+mod chat;
+mod echo;
+mod time;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::load::time::seconds;
 use crate::machine::Machine;
-use crate::peers::Peer;
+use crate::peers::{OWN, Peer};
+use crate::process::Process;
 use crate::server::Server;
 use crate::workload::Program;
 
 /// Time in which what is due must come.
 const DUE: Duration = Duration::from_millis(2500);
 
-/// Time in which nothing must come.
-const SILENCE: Duration = Duration::from_millis(150);
+/// An answer that takes longer each time comes late: a delayed acknowledgement takes 40 ms.
+const LATE: Duration = Duration::from_millis(100);
 
-/// Checks everybody at once, since nothing is timed: returns who failed in what, and why.
-pub(crate) fn check(machine: &Machine, peers: &[Peer]) -> Vec<(Peer, Program, String)> {
+/// Answers of which one must not be late.
+const TRIES: usize = 5;
+
+const ONE_AT_A_TIME: &str = "a second client gets nothing while a first one is connected";
+
+/// One of the things that are asked of a server.
+type Check = fn(SocketAddr) -> Result<()>;
+
+/// What is wrong with a peer's server, a line each.
+pub(crate) struct Findings {
+    pub(crate) peer: Peer,
+    pub(crate) program: Program,
+    pub(crate) lines: Vec<String>,
+}
+
+impl Findings {
+    pub(crate) fn told(&self) -> impl Iterator<Item = String> {
+        let (peer, program) = (self.peer.name, self.program.name());
+        self.lines.iter().map(move |line| format!("{peer}, {program}: {line}"))
+    }
+}
+
+/// Checks everybody at once, since nothing is timed; returns those that failed.
+pub(crate) fn check(machine: &Machine, peers: &[Peer], programs: &[Program]) -> Vec<Findings> {
     std::thread::scope(|scope| {
         let checks: Vec<_> = peers
             .iter()
-            .flat_map(|peer| Program::ALL.map(|program| (*peer, program)))
+            .flat_map(|peer| programs.iter().map(|program| (*peer, *program)))
             .filter(|(peer, program)| peer.speaks_ours() || *program == Program::Chat)
             .map(|(peer, program)| {
-                let check = move || one(machine, &peer, program).map_err(|why| why.to_string());
-                (peer, program, scope.spawn(check))
+                let found = move || {
+                    let found = ask(machine, &peer, program);
+                    found.unwrap_or_else(|why| vec![why.to_string()])
+                };
+                (peer, program, scope.spawn(found))
             })
             .collect();
-        let failed = checks.into_iter().filter_map(|(peer, program, check)| {
-            let done = check.join().unwrap_or_else(|_| Err("the check panicked".into()));
-            done.err().map(|why| (peer, program, why))
+        let done = checks.into_iter().map(|(peer, program, check)| {
+            let lines = check.join().unwrap_or_else(|_| vec!["the check panicked".into()]);
+            Findings { peer, program, lines }
         });
-        failed.collect()
+        done.filter(|findings| !findings.lines.is_empty()).collect()
     })
 }
 
-fn one(machine: &Machine, peer: &Peer, program: Program) -> Result<()> {
-    let server = Server::start(machine, peer, program)?;
-    match program {
-        Program::Echo => echo(server.address),
-        Program::Time => time(server.address),
-        Program::Chat => chat(server.address, peer.speaks_ours()),
+/// What it does otherwise.
+///
+/// # Errors
+/// With the one thing to say, where it cannot be asked.
+fn ask(machine: &Machine, peer: &Peer, program: Program) -> Result<Vec<String>> {
+    let mut server = Server::start(machine, peer, program)?;
+    if peer.name == OWN {
+        is_one_process(&server)?;
     }
-}
-
-fn echo(address: SocketAddr) -> Result<()> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(DUE))?;
-    let sent: Vec<u8> = (0..100_000_u32).map(|n| (n * n / 7) as u8).collect();
-    let mut back = vec![0; sent.len()];
-    for (sent, back) in sent.chunks(7001).zip(back.chunks_mut(7001)) {
-        stream.write_all(sent)?;
-        stream.read_exact(back).map_err(|error| format!("echo: not all came back: {error}"))?;
-    }
-    if back != sent {
-        return Err("echo: other bytes came back".into());
-    }
-    stream.shutdown(Shutdown::Write)?;
-    match stream.read(&mut [0]) {
-        Ok(0) => Ok(()),
-        _ => Err("echo: the end of input is not answered with the end of output".into()),
-    }
-}
-
-fn time(address: SocketAddr) -> Result<()> {
-    let connected = Instant::now();
-    let mut client = Client::connect(address)?;
-    let first = client.line()?;
-    if connected.elapsed() > Duration::from_millis(500) {
-        return Err("time: the first line does not come at once".into());
-    }
-    let second = client.line()?;
-    for line in [&first, &second] {
-        let text = line.strip_suffix("\r\n").ok_or("time: a line does not end in CR LF")?;
-        seconds(text.as_bytes()).ok_or_else(|| format!("time: not RFC 3339: {text:?}"))?;
-    }
-    Ok(())
-}
-
-fn chat(address: SocketAddr, ours: bool) -> Result<()> {
-    let mut guests =
-        [Client::connect(address)?, Client::connect(address)?, Client::connect(address)?];
-    if ours {
-        let mut names = Vec::new();
-        for guest in &mut guests {
-            let line = guest.line()?;
-            let name = line.strip_prefix("*** welcome, you are guest");
-            let name = name.ok_or_else(|| format!("chat: no welcome but {line:?}"))?;
-            let digits = name.find(|byte: char| !byte.is_ascii_digit()).unwrap_or(name.len());
-            names.push(format!("<guest{}> ", &name[..digits]));
-        }
-        if names[0] == names[1] || names[1] == names[2] || names[0] == names[2] {
-            return Err("chat: two guests have one name".into());
-        }
-        guests.iter_mut().zip(&names).for_each(|(guest, name)| guest.name.clone_from(name));
-    } else {
-        std::thread::sleep(SILENCE * 2);
-    }
-    let [one, two, three] = &mut guests;
-    one.say(b"hello\r\n")?;
-    hears(two, one, "hello", ours)?;
-    hears(three, one, "hello", ours)?;
-    // A line in pieces is one line, two lines in one piece are two. ncat relays pieces.
-    let pieces: [&[u8]; 2] =
-        if ours { [b"in pie", b"ces\nand more\n"] } else { [b"in pieces\n", b"and more\n"] };
-    two.say(pieces[0])?;
-    std::thread::sleep(SILENCE / 3);
-    two.say(pieces[1])?;
-    for text in ["in pieces", "and more"] {
-        hears(one, two, text, ours)?;
-        hears(three, two, text, ours)?;
-    }
-    if let Some(line) = two.silence()? {
-        return Err(format!("chat: a guest heard {line:?}, its own line perhaps").into());
-    }
-    let [one, two, three] = guests;
-    drop(one);
-    let mut three = three;
-    two.say(b"still here\n")?;
-    hears(&mut three, &two, "still here", ours)?;
-    // What is said last is not lost, even in a pause.
-    two.say(b"goodbye\n")?;
-    two.reader.get_ref().shutdown(Shutdown::Write)?;
-    hears(&mut three, &two, "goodbye", ours)
-}
-
-fn hears(client: &mut Client, speaker: &Client, text: &str, ours: bool) -> Result<()> {
-    let line = client.said()?;
-    let due = format!("{}{text}\r\n", speaker.name);
-    let heard = if ours { line == due } else { line.trim_end().ends_with(text) };
-    if heard { Ok(()) } else { Err(format!("chat: {line:?} was heard, {due:?} was said").into()) }
-}
-
-struct Client {
-    reader: BufReader<TcpStream>,
-    /// What stands before the lines it says.
-    name: String,
-}
-
-impl Client {
-    fn connect(address: SocketAddr) -> Result<Client> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(DUE))?;
-        stream.set_nodelay(true)?;
-        Ok(Client { reader: BufReader::new(stream), name: String::new() })
-    }
-
-    fn say(&self, bytes: &[u8]) -> Result<()> {
-        let mut stream = self.reader.get_ref();
-        Ok(stream.write_all(bytes)?)
-    }
-
-    fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        match self.reader.read_line(&mut line) {
-            Ok(0) => Err("the connection was closed".into()),
-            Ok(_) => Ok(line),
-            Err(_) => Err("a line that was due did not come".into()),
+    let checks: &[Check] = match program {
+        Program::Echo => &echo::CHECKS,
+        Program::Time => &time::CHECKS,
+        Program::Chat if peer.speaks_ours() => &chat::CHECKS,
+        Program::Chat => &[chat::relays],
+    };
+    let mut lines = Vec::new();
+    for (number, check) in checks.iter().enumerate() {
+        let Err(why) = check(server.address) else { continue };
+        lines.push(why.to_string());
+        server.runs().map_err(|ended| format!("it ended when it was asked: {ended}"))?;
+        // What a chat does besides cannot be seen where it passes on nothing.
+        if program == Program::Chat && number == 0 {
+            break;
         }
     }
+    Ok(lines)
+}
 
-    /// The next line that is no notice.
-    fn said(&mut self) -> Result<String> {
-        loop {
-            let line = self.line()?;
-            if !line.starts_with("*** ") && !line.starts_with("<announce>") {
-                return Ok(line);
+/// While it serves a client: some start another process for each.
+fn is_one_process(server: &Server) -> Result<()> {
+    let mut stream = connect(server.address).map_err(|error| {
+        format!("it listens on the port, but cannot be reached at {}: {error}", server.address)
+    })?;
+    stream.write_all(b"\n")?;
+    let _silent = stream.read(&mut [0]);
+    let count = Process(server.pid()).group();
+    // None when it has ended.
+    if count <= 1 {
+        return Ok(());
+    }
+    let why = "and only the CPU of the first is seen: start the server itself, as one process";
+    Err(format!("it is {count} processes, {why}").into())
+}
+
+/// Where something else is wrong with the answer, another check says so.
+fn in_time(mut answered: impl FnMut() -> bool) -> Result<()> {
+    let mut least = Duration::MAX;
+    for _ in 0..TRIES {
+        let asked = Instant::now();
+        if !answered() {
+            return Ok(());
+        }
+        least = least.min(asked.elapsed());
+    }
+    if least <= LATE {
+        return Ok(());
+    }
+    let (least, late) = (least.as_millis(), LATE.as_millis());
+    Err(format!("answers come late: after {least} ms at least, where {late} ms are due").into())
+}
+
+/// After a FIN of ours.
+fn ends(mut stream: TcpStream) -> Result<()> {
+    loop {
+        match stream.read(&mut [0; 64]) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let what = "a client's FIN is ignored: the connection is still open after";
+                return Err(format!("{what} {} s", DUE.as_secs_f64()).into());
+            }
+            Err(error) => {
+                return Err(format!("a client's FIN is answered otherwise: {error}").into());
             }
         }
     }
+}
 
-    /// Nothing, or the line that came nevertheless.
-    fn silence(&mut self) -> Result<Option<String>> {
-        self.reader.get_ref().set_read_timeout(Some(SILENCE))?;
-        let said = self.said().ok();
-        self.reader.get_ref().set_read_timeout(Some(DUE))?;
-        Ok(said)
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(DUE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peers::{here, own};
+
+    #[test]
+    fn nothing_is_wrong_with_the_example_of_ones_own() {
+        let example = here().join("examples/echo.py");
+        let own = own(&format!("python3 {} {{port}}", example.display())).expect("it has a port");
+        let machine = Machine::take().expect("two cores or one");
+        let found = check(&machine, &[own], &[Program::Echo]);
+        assert_eq!(found.iter().flat_map(Findings::told).collect::<Vec<_>>(), [""; 0]);
+    }
+
+    #[test]
+    fn the_readme_shows_the_example_as_it_is() {
+        let read = |file| std::fs::read_to_string(here().join(file)).expect("it is there");
+        let (example, readme) = (read("examples/echo.py"), read("README.md"));
+        let (_, code) = example.split_once('\n').expect("a line that says what it is");
+        assert!(readme.contains(&format!("```python\n{code}```")), "{code}");
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
-use crate::peers::{self, Peer, Start, above, here, output};
+use crate::peers::{Peer, Start, above, here, output, said_by};
 use crate::results::Facts;
 use crate::workload::Program;
 
@@ -14,12 +14,16 @@ pub(crate) fn facts(peer: &Peer) -> Facts {
         Start::Ours(..) | Start::Cargo(_) | Start::Go => Some(peer.binary(Program::Chat)),
         _ => None,
     };
+    let lines = match peer.start {
+        Start::Line(..) => peer.files().iter().map(|file| code_lines(file)).sum(),
+        _ => code_lines(&peer.sources()),
+    };
     Facts {
         name: peer.name.into(),
         lane: peer.lane.name().into(),
         runtime: peer.runtime.into(),
         version: version(peer).unwrap_or_else(|| "unknown".into()),
-        code_lines: (!matches!(peer.start, Start::Ncat)).then(|| code_lines(&peer.sources())),
+        code_lines: Some(lines).filter(|lines| *lines > 0),
         crates: crates(peer),
         size: binary.and_then(|binary| fs::metadata(binary).ok()).map(|meta| meta.len()),
         digest: digest(&peer.files()),
@@ -41,13 +45,8 @@ fn version(peer: &Peer) -> Option<String> {
         Start::Ours(..) => locked(&above(), "smol"),
         Start::Cargo("std") => output("rustc", &["--version"]),
         Start::Cargo(runtime) => locked(&here(), runtime),
-        Start::Python([]) => peers::python(&["--version"]),
-        Start::Python(_) => {
-            peers::python(&["-c", "import uvloop; print('uvloop', uvloop.__version__)"])
-        }
-        Start::Node => output("node", &["--version"]).map(|version| format!("node {version}")),
         Start::Go => output("go", &["version"]),
-        Start::Ncat => output("ncat", &["--version"]),
+        Start::Line(_, version) => said_by(version),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::peers::Peer;
 use crate::prepare;
 use crate::progress::Progress;
-use crate::report::table::{Column, NOTHING, Table};
+use crate::report::table::{NOTHING, Table};
 use crate::results::{OURS, Outcome, Sample};
 use crate::server::Server;
 use crate::workload::{Extent, Load, Program};
@@ -96,12 +96,9 @@ fn one(
 
 /// A row for each flood of each peer, with the figures once for each crowd.
 fn table(crowds: &[usize], samples: &[Sample]) -> Table {
-    let mut columns = vec![Column::words("flood")];
-    for crowd in crowds {
-        let heads = ["p99 ms", "late ms", "CPU %", "missed", "lacking", "MiB/s", "connects/s"];
-        columns.extend(heads.map(|head| Column::figures(&format!("{crowd}: {head}"))));
-    }
-    let mut table = Table::new(columns);
+    let heads = ["p99 ms", "late ms", "CPU %", "missed", "lacking", "MiB/s", "connects/s"];
+    let heads = crowds.iter().flat_map(|crowd| heads.map(|head| format!("{crowd}: {head}")));
+    let mut table = Table::of("flood", heads);
     for row in samples.chunks(crowds.len()) {
         let name = match &*row[0].peer {
             OURS => row[0].workload.clone(),

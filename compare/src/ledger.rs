@@ -43,6 +43,12 @@ impl Ledger {
         }
     }
 
+    /// Forgets what was heard, as long as none of these speakers has said anything.
+    pub(crate) fn begin(&mut self) {
+        let (clients, bytes) = (self.next.len() / self.speakers, HEAD + self.filler.len() + 1);
+        *self = Ledger::new(clients, self.speakers, bytes);
+    }
+
     /// From now on what is no line of these speakers is of others, and counts for nothing.
     pub(crate) fn ignore_strangers(&mut self) {
         self.strangers = true;

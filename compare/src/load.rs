@@ -31,6 +31,7 @@ const SETTLED: Duration = Duration::from_millis(40);
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) load: Load,
+    /// The server's; the generator's own where the server is somebody else's.
     pub(crate) pid: u32,
     pub(crate) address: SocketAddr,
     /// Milliseconds measured, and those before that are discarded.
@@ -43,6 +44,10 @@ pub(crate) struct Job {
 impl Job {
     fn process(&self) -> Process {
         Process(self.pid)
+    }
+
+    fn is_alone(&self) -> bool {
+        self.pid == std::process::id()
     }
 
     fn meter(&self) -> Result<Meter> {

@@ -9,6 +9,7 @@ use crate::Result;
 use crate::facts::digest;
 use crate::peers::{self, output};
 use crate::results::Card;
+use crate::wrong::Wrong;
 
 /// Descriptors that are not clients, in the server and in the generator.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -44,6 +45,19 @@ impl Machine {
     /// Clients that there are descriptors for.
     pub(crate) fn clients(&self) -> usize {
         self.descriptors.saturating_sub(OTHER_DESCRIPTORS) as usize
+    }
+
+    /// # Errors
+    /// When something has more clients than there are descriptors.
+    pub(crate) fn has_room(&self, name: &str, clients: usize) -> std::result::Result<(), Wrong> {
+        let most = self.clients();
+        if clients <= most {
+            return Ok(());
+        }
+        Err(Wrong(format!(
+            "{name} has {clients} clients and the limit on descriptors lets {most} in: raise it \
+             with ulimit -n, or give --clients {most}"
+        )))
     }
 
     /// Runs `start` on the server's core: what it starts inherits it.

@@ -4,11 +4,15 @@
 //! `run` starts a fresh server and a fresh generator for each run, and `journal` keeps what came of
 //! it; `load` is the generator, on `crowd` (sockets), `ledger` (what must arrive) and `meter` (what
 //! it cost); `report` makes tables, verdicts and pictures of `results`, and `publish` puts them where
-//! they are committed; `bench` prints those of ours alone, and `pauses` what its pause
-//! buys. `account`, `floods` and `relay` look for faults of ours, and compare nothing.
+//! they are committed, `show` holds several results against the first. `conform` asks each server for
+//! its protocol before; `alone` is the generator for any address; `bench` prints the figures of ours
+//! alone, `build` what a peer costs to build, and `pauses` what our pause buys. `account`, `floods`
+//! and `relay` look for faults of ours, and compare nothing.
 
 mod account;
+mod alone;
 mod bench;
+mod build;
 mod calibrate;
 mod conform;
 mod cores;
@@ -42,6 +46,7 @@ mod results;
 mod run;
 mod running;
 mod server;
+mod show;
 mod smoke;
 mod stats;
 mod tcp;
@@ -60,26 +65,31 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Exit code for a wrong option, or a machine that cannot do what is asked.
 const USAGE: u8 = 2;
 
+#[rustfmt::skip]
+const COMMANDS: [Command; 15] = [
+    Command { name: "help", takes: "", run: |_| { print!("{}", options::help()); Ok(()) } },
+    Command { name: "run", run: |options| told(run::run(options)?),
+        takes: "--quick --full --only --peers --own --clients --port --seed --rounds --no-build --resume --out" },
+    Command { name: "bench", run: |options| told(bench::bench(options)?),
+        takes: "--only --peers --clients --port --seed --rounds --no-build --resume --out" },
+    Command { name: "load", takes: "NAMES --clients --rate --seconds", run: alone::load },
+    Command { name: "show", takes: "NAMES --only", run: show::show },
+    Command { name: "report", takes: "--out", run: |options| told(report::again(&options.out)?) },
+    Command { name: "publish", takes: "--out", run: |options| told(publish::publish(&options.out)?) },
+    Command { name: "build", takes: "--peers", run: build::build },
+    Command { name: "calibrate", takes: "", run: |_| calibrate::show() },
+    Command { name: "account", takes: "--only --peers --port --no-build --seconds --seed", run: account::account },
+    Command { name: "floods", takes: "--only --peers --port --no-build --quick --clients", run: floods::floods },
+    Command { name: "pauses", takes: "--quick --clients --port --no-build --out", run: pauses::pauses },
+    Command { name: "relay", takes: "--only --port --no-build --seconds --seed", run: relay::relay },
+    Command { name: "smoke", takes: "--quick --full --only --peers --clients --port --seed --rounds --no-build", run: smoke::smoke },
+    // The generator's process; the job comes on standard input.
+    Command { name: "generate", takes: "", run: |_| run::generate() },
+];
+
 fn main() -> ExitCode {
-    let told = |report: PathBuf| eprintln!("the report is {}", report.display());
-    let done = match options::parse(std::env::args().skip(1)) {
-        Ok(Command::Help) => {
-            print!("{}", options::help());
-            return ExitCode::SUCCESS;
-        }
-        Ok(Command::Run(options)) => run::run(&options).map(told),
-        Ok(Command::Bench(options)) => bench::bench(&options).map(told),
-        Ok(Command::Smoke(options)) => smoke::smoke(&options),
-        Ok(Command::Report(folder)) => report::again(folder).map(told),
-        Ok(Command::Publish(folder)) => publish::publish(folder).map(told),
-        Ok(Command::Calibrate) => calibrate::show(),
-        Ok(Command::Account(options)) => account::account(&options),
-        Ok(Command::Floods(options)) => floods::floods(&options),
-        Ok(Command::Pauses(options)) => pauses::pauses(&options),
-        Ok(Command::Relay(options)) => relay::relay(&options),
-        Ok(Command::Load) => run::generate(),
-        Err(wrong) => Err(wrong.into()),
-    };
+    let asked = options::parse(&COMMANDS, std::env::args().skip(1));
+    let done = asked.map_err(Into::into).and_then(|(command, options)| (command.run)(&options));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -87,4 +97,9 @@ fn main() -> ExitCode {
             ExitCode::from(if error.is::<wrong::Wrong>() { USAGE } else { 1 })
         }
     }
+}
+
+fn told(report: PathBuf) -> Result<()> {
+    eprintln!("the report is {}", report.display());
+    Ok(())
 }

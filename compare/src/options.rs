@@ -3,29 +3,25 @@
 use std::path::PathBuf;
 
 use crate::flood::FLOODS;
-use crate::peers;
+use crate::peers::{self, Peer};
 use crate::port::LAST_PORT;
-use crate::relay::PARTS;
 use crate::results::{OURS, SEED, asked};
-use crate::workload::{Extent, Program, WORKLOADS};
+use crate::workload::{self, Extent, Program, WORKLOADS};
 use crate::wrong::Wrong;
 
-pub(crate) enum Command {
-    Help,
-    Run(Options),
-    Bench(Options),
-    Smoke(Options),
-    /// Of the run in this folder, or of the newest.
-    Report(Option<PathBuf>),
-    Publish(Option<PathBuf>),
-    Calibrate,
-    Account(Options),
-    Floods(Options),
-    Pauses(Options),
-    Relay(Options),
-    /// The generator's process; the job comes on standard input.
-    Load,
+/// What the program can be asked for.
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    /// The options it takes, and [`NAMES`].
+    pub(crate) takes: &'static str,
+    pub(crate) run: fn(&Options) -> crate::Result<()>,
 }
+
+/// Stands for arguments without a dash.
+const NAMES: &str = "NAMES";
+
+/// The parts of `relay`.
+const PARTS: [&str; 3] = ["account", "delay", "saturation"];
 
 /// Clients of a workload, at most, unless it is said otherwise.
 const CLIENTS: usize = 10_000;
@@ -40,13 +36,19 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
     /// Peers, or none for all; ours runs always.
     pub(crate) peers: Vec<String>,
+    /// The user's own server, beside the others.
+    pub(crate) own: Option<Peer>,
     /// Clients of a workload, at most.
     pub(crate) clients: usize,
     /// First port of the servers.
     pub(crate) port: Option<u16>,
     pub(crate) seed: u64,
-    /// Of random traffic at each server.
+    /// Of random traffic at each server, of talk, or of load.
     pub(crate) seconds: u64,
+    /// What `load` sends a second, of all clients together; 0 is as fast as answers come.
+    pub(crate) rate: u32,
+    /// What follows the command without a dash.
+    pub(crate) named: Vec<String>,
     /// Rounds, where the extent's are not wanted.
     pub(crate) rounds: Option<usize>,
     pub(crate) build: bool,
@@ -62,10 +64,13 @@ impl Default for Options {
             extent: Extent::Usual,
             only: Vec::new(),
             peers: Vec::new(),
+            own: None,
             clients: CLIENTS,
             port: None,
             seed: SEED,
             seconds: SECONDS,
+            rate: 0,
+            named: Vec::new(),
             rounds: None,
             build: true,
             resume: false,
@@ -92,32 +97,30 @@ impl Options {
         };
         let clients = (self.clients != CLIENTS).then(|| format!("--clients {}", self.clients));
         let rounds = self.rounds.map(|rounds| format!("--rounds {rounds}"));
-        let all = [list("--only", &self.only), list("--peers", &self.peers), clients, rounds];
+        let own = self.own.map(|own| format!("--own '{}'", own.runtime));
+        let (only, peers) = (list("--only", &self.only), list("--peers", &self.peers));
+        let all = [only, peers, own, clients, rounds];
         all.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 
-pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, Wrong> {
-    let command = arguments.next().unwrap_or_else(|| "help".into());
-    let options = options(&command, arguments)?;
-    match command.as_str() {
-        "help" | "-h" | "--help" => Ok(Command::Help),
-        "run" => Ok(Command::Run(options)),
-        "bench" => Ok(Command::Bench(options)),
-        "smoke" => Ok(Command::Smoke(options)),
-        "report" => Ok(Command::Report(options.out)),
-        "publish" => Ok(Command::Publish(options.out)),
-        "calibrate" => Ok(Command::Calibrate),
-        "account" => Ok(Command::Account(options)),
-        "floods" => Ok(Command::Floods(options)),
-        "pauses" => Ok(Command::Pauses(options)),
-        "relay" => Ok(Command::Relay(options)),
-        "load" => Ok(Command::Load),
-        other => Err(Wrong(format!("unknown command {other}; see `compare help`"))),
-    }
+/// The one of these commands that is asked for, and its options.
+pub(crate) fn parse(
+    commands: &'static [Command],
+    mut arguments: impl Iterator<Item = String>,
+) -> Result<(&'static Command, Options), Wrong> {
+    let name = arguments.next().filter(|name| !["-h", "--help"].contains(&&**name));
+    let name = name.unwrap_or_else(|| "help".into());
+    let command = commands.iter().find(|command| command.name == name);
+    let unknown = || Wrong(format!("unknown command {name}; see `compare help`"));
+    let command = command.ok_or_else(unknown)?;
+    Ok((command, options(command, arguments)?))
 }
 
-fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result<Options, Wrong> {
+fn options(
+    &Command { name: command, takes, .. }: &Command,
+    mut arguments: impl Iterator<Item = String>,
+) -> Result<Options, Wrong> {
     let mut options = Options::default();
     if ["account", "relay"].contains(&command) {
         // Other traffic each time.
@@ -129,6 +132,9 @@ fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result
     }
     if command == "bench" {
         options.extent = Extent::Bench;
+    }
+    if command == "load" {
+        (options.clients, options.seconds) = (100, 10);
     }
     let known: Vec<&str> = peers::PEERS.iter().map(|peer| peer.name).collect();
     while let Some(argument) = arguments.next() {
@@ -144,7 +150,11 @@ fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result
                 options.only = names(&value(&format!("a {what}"))?, what, &known)?;
             }
             "--peers" => options.peers = names(&value("peers")?, "peer", &known)?,
-            "--clients" => options.clients = number(&argument, &value("a number")?, 4)? as usize,
+            "--own" => options.own = Some(peers::own(&value("a command")?)?),
+            "--clients" => {
+                let least = if command == "load" { 1 } else { 4 };
+                options.clients = number(&argument, &value("a number")?, least)? as usize;
+            }
             "--port" => {
                 let port = number(&argument, &value("a port")?, 1024)?;
                 let port = u16::try_from(port).ok().filter(|&port| port < LAST_PORT);
@@ -152,31 +162,42 @@ fn options(command: &str, mut arguments: impl Iterator<Item = String>) -> Result
                 options.port = Some(port.ok_or_else(wrong)?);
             }
             "--seed" => options.seed = number(&argument, &value("a number")?, 0)?,
+            "--rate" => {
+                let rate = number(&argument, &value("a number")?, 1)?;
+                options.rate = u32::try_from(rate).unwrap_or(u32::MAX);
+            }
             "--seconds" => options.seconds = number(&argument, &value("a number")?, 1)?,
             "--rounds" => {
                 options.rounds = Some(number(&argument, &value("a number")?, 1)? as usize);
             }
             "--out" => options.out = Some(value("a directory")?.into()),
+            other if !other.starts_with('-') => options.named.push(other.to_owned()),
             other => return Err(Wrong(format!("unknown option {other}; see `compare help`"))),
         }
-        if !takes(command, &argument) {
+        let option = if argument.starts_with('-') { &*argument } else { NAMES };
+        if !takes.split(' ').any(|taken| taken == option) {
             return Err(Wrong(format!("{argument} is not for `compare {command}`")));
         }
+    }
+    if let Some(own) = options.own {
+        serves_what_is_asked(own.runtime, &options.only)?;
     }
     Ok(options)
 }
 
-fn takes(command: &str, option: &str) -> bool {
-    let of_ours = ["--only", "--peers", "--port", "--no-build"].contains(&option);
-    match command {
-        "bench" => !["--quick", "--full", "--seconds"].contains(&option),
-        "smoke" => !["--resume", "--out", "--seconds"].contains(&option),
-        "report" | "publish" => option == "--out",
-        "account" => of_ours || ["--seconds", "--seed"].contains(&option),
-        "relay" => ["--only", "--port", "--no-build", "--seconds", "--seed"].contains(&option),
-        "floods" => of_ours || ["--quick", "--clients"].contains(&option),
-        "pauses" => ["--quick", "--clients", "--port", "--no-build", "--out"].contains(&option),
-        _ => option != "--seconds",
+/// # Errors
+/// When a command that cannot be told which server to be would have to be two, or any.
+fn serves_what_is_asked(command: &str, only: &[String]) -> Result<(), Wrong> {
+    let mut programs: Vec<&str> =
+        only.iter().filter_map(|name| Some(workload::find(name)?.program.name())).collect();
+    programs.sort_unstable();
+    programs.dedup();
+    let lacks = "--own has no {program}, which stands for echo, time or chat:";
+    match programs[..] {
+        _ if command.contains("{program}") => Ok(()),
+        [_] => Ok(()),
+        [] => Err(Wrong(format!("{lacks} say with --only what it serves, such as echo-50"))),
+        _ => Err(Wrong(format!("{lacks} it cannot serve {}", programs.join(" and ")))),
     }
 }
 
@@ -191,35 +212,7 @@ fn to_choose(command: &str) -> (&'static str, Vec<&'static str>) {
 }
 
 pub(crate) fn help() -> String {
-    let mut help = String::from(
-        "compare: measures the echo, time and chat servers against their peers\n\n\
-         compare run [OPTIONS]     measure, write a report below target/compare (some minutes)\n\
-         compare bench [OPTIONS]   the figures of ours alone, as a table (two minutes)\n\
-         compare report [--out]    write a run's report again, of the runs that there are\n\
-         compare publish [--out]   make a whole run's report the one in compare/report\n\
-         compare calibrate         what the machine's system calls cost\n\
-         compare account [OPTIONS] random traffic at ours, to the byte and the line: finds faults\n\
-         compare floods [OPTIONS]  what a talker notices of floods at ours (five minutes)\n\
-         compare pauses [OPTIONS]  what the pause of our chat saves and costs (five minutes)\n\
-         compare relay [OPTIONS]   servers that share a room: every line, and what it costs\n\
-         compare smoke             the whole chain once, small, for CI\n\n\
-         Options:\n\
-         \x20 --quick             3 rounds, short\n\
-         \x20 --full              all workloads, longer (75 minutes)\n\
-         \x20 --only NAMES        workloads, separated by commas; of `account` echo or chat, of\n\
-         \x20                     `floods` the floods below, of `relay` its parts\n\
-         \x20 --peers NAMES       peers, separated by commas; ours runs always\n\
-         \x20 --seconds N         of random traffic at each server of `account`, of talk of\n\
-         \x20                     `relay` (60)\n\
-         \x20 --rounds N          rounds of every workload\n\
-         \x20 --clients N         clients of a workload, at most (10000)\n\
-         \x20 --port N            first port for the servers (20000)\n\
-         \x20 --seed N            for the order of the runs (1), or random traffic (another each time)\n\
-         \x20 --no-build          measure what is built already\n\
-         \x20 --resume            go on with the run that was broken off: same options, same builds\n\
-         \x20 --out DIR           the run's folder (one of its own in target/compare; of `report`\n\
-         \x20                     and `publish` the newest there)\n\nWorkloads:\n",
-    );
+    let mut help = String::from(include_str!("help.txt"));
     for workload in WORKLOADS {
         help += &format!("  {:<16} {}\n", workload.name, workload.about);
     }
@@ -248,6 +241,7 @@ fn number(option: &str, value: &str, least: u64) -> Result<u64, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::COMMANDS;
 
     #[test]
     fn what_is_wrong_is_named_in_one_line() {
@@ -268,22 +262,41 @@ mod tests {
             (&["relay", "--only", "chat"], "unknown part 'chat'; there are account, delay, "),
             (&["relay", "--full"], "--full is not for `compare relay`"),
             (&["pauses", "--full"], "--full is not for `compare pauses`"),
+            (&["bench", "--own", "a {port}"], "--own is not for `compare bench`"),
+            (&["run", "--own", "./mine"], "--own './mine' says nowhere on which port it listens"),
+            (&["run", "--own", "a {port}"], "say with --only what it serves, such as echo-50"),
+            (
+                &["run", "--only", "start,echo-1", "--own", "a {port}"],
+                "it cannot serve chat and echo",
+            ),
         ] {
             let arguments = arguments.iter().map(|argument| (*argument).to_owned());
-            let wrong = parse(arguments).err().expect("it is wrong").0;
+            let wrong = parse(&COMMANDS, arguments).err().expect("it is wrong").0;
             assert!(wrong.contains(said) && !wrong.contains('\n'), "{wrong}");
         }
     }
 
     #[test]
     fn what_was_chosen_is_told_as_it_is_given() {
-        let chosen = |line: &str| match parse(line.split(' ').map(str::to_owned)) {
-            Ok(Command::Run(options)) => options.chosen(),
-            _ => panic!("{line} is right"),
+        let chosen = |line: &str| match parse(&COMMANDS, line.split(' ').map(str::to_owned)) {
+            Ok((_, options)) => options.chosen(),
+            Err(Wrong(why)) => panic!("{line} is right, and {why}"),
         };
         assert_eq!(chosen("run --full --seed 7 --no-build --port 2000"), "");
+        let own = "run --only echo-1 --own a{port}";
+        assert_eq!(chosen(own), "--only echo-1 --own 'a{port}'");
         let line = "--only start,burst --peers go --clients 400 --rounds 2";
         assert_eq!(chosen(&format!("run {line} --resume --quick")), line);
+    }
+
+    #[test]
+    fn every_command_and_option_stands_in_the_help() {
+        let help = help();
+        for Command { name, takes, .. } in COMMANDS.iter().filter(|it| it.name != "generate") {
+            assert!(*name == "help" || help.contains(&format!("compare {name} ")), "{name}");
+            let mut options = takes.split(' ').filter(|option| option.starts_with('-'));
+            assert!(options.all(|it| help.contains(&format!("  {it} "))), "{takes}");
+        }
     }
 
     #[test]

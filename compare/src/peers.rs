@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use crate::results::OURS;
 use crate::workload::{Program, Workload};
+use crate::wrong::Wrong;
 
 /// Why somebody is in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +19,13 @@ pub(crate) enum Lane {
     SameDesign,
     /// The least a machine can do.
     Floor,
+    /// The user's own.
+    Yours,
 }
 
 impl Lane {
     pub(crate) fn name(self) -> &'static str {
-        ["ours", "as documented", "same design", "floor"][self as usize]
+        ["ours", "as documented", "same design", "floor", "yours"][self as usize]
     }
 }
 
@@ -40,10 +43,11 @@ pub(crate) enum Start {
     Ours(Driver, &'static [&'static str]),
     /// A package below peers/, and the crate whose version is told.
     Cargo(&'static str),
-    Python(&'static [&'static str]),
-    Node,
     Go,
-    Ncat,
+    /// A line of words for each run, and one that says the version; in them stand `{program}`,
+    /// `{address}`, `{port}`, `{clients}` (as many as [`NCAT_CLIENTS`]), `{python}`, and `{peers}`
+    /// for the folder of the sources.
+    Line(&'static str, &'static str),
 }
 
 /// What ours run on: its feature `one-thread`, which is on by default, or not.
@@ -71,15 +75,47 @@ pub(crate) const PEERS: &[Peer] = &[
     peer("tokio-multi", Lane::AsDocumented, "Rust, tokio, multi_thread", Start::Cargo("tokio")),
     peer("threads", Lane::AsDocumented, "Rust, a thread a client", Start::Cargo("std")),
     peer("io-uring", Lane::AsDocumented, "Rust, compio on io_uring", Start::Cargo("compio")),
-    peer("asyncio", Lane::AsDocumented, "Python, asyncio streams", Start::Python(&[])),
-    peer("uvloop", Lane::AsDocumented, "Python, uvloop", Start::Python(&["--uvloop"])),
-    peer("node", Lane::AsDocumented, "JavaScript, Node", Start::Node),
+    peer("asyncio", Lane::AsDocumented, "Python, asyncio streams", ASYNCIO),
+    peer("uvloop", Lane::AsDocumented, "Python, uvloop", UVLOOP),
+    peer("node", Lane::AsDocumented, "JavaScript, Node", NODE),
     peer("go", Lane::AsDocumented, "Go", Start::Go),
-    peer("ncat", Lane::AsDocumented, "C, ncat --chat", Start::Ncat),
+    peer(NCAT, Lane::AsDocumented, "C, ncat --chat", CHAT_OF_NCAT),
 ];
+
+const ASYNCIO: Start =
+    Start::Line("{python} {peers}/asyncio/server.py {program} {address}", "{python} --version");
+const UVLOOP: Start = Start::Line(
+    "{python} {peers}/asyncio/server.py {program} {address} --uvloop",
+    "{python} -c print('uvloop',__import__('uvloop').__version__)",
+);
+const NODE: Start =
+    Start::Line("node {peers}/node/server.js {program} {address}", "node --version");
+const CHAT_OF_NCAT: Start =
+    Start::Line("ncat -l --chat -k -m {clients} 127.0.0.1 {port}", "ncat --version");
+
+/// The only one that speaks otherwise.
+const NCAT: &str = "ncat";
 
 const fn peer(name: &'static str, lane: Lane, runtime: &'static str, start: Start) -> Peer {
     Peer { name, lane, runtime, start }
+}
+
+/// What the user's own is called.
+pub(crate) const OWN: &str = "own";
+
+/// The user's own, which serves all programs if `command` says `{program}`.
+///
+/// # Errors
+/// When the command has no place for the port.
+pub(crate) fn own(command: &str) -> Result<Peer, Wrong> {
+    if !command.contains("{port}") {
+        return Err(Wrong(format!(
+            "--own '{command}' says nowhere on which port it listens: write {{port}} there"
+        )));
+    }
+    // Once a process: what names a peer lives as long as this program.
+    let command: &str = command.to_owned().leak();
+    Ok(peer(OWN, Lane::Yours, command, Start::Line(command, "")))
 }
 
 /// Clients that `ncat` is asked to take; it waits with select, which ends at 1024.
@@ -103,7 +139,7 @@ impl Peer {
     pub(crate) fn runs(&self, workload: &Workload) -> bool {
         let chat = workload.program == Program::Chat;
         match self.start {
-            Start::Ncat => chat && workload.clients() < NCAT_CLIENTS,
+            Start::Line(..) if self.name == NCAT => chat && workload.clients() < NCAT_CLIENTS,
             // In all else it is ours.
             Start::Ours(_, [_, ..]) => workload.name.starts_with("chat-"),
             _ => true,
@@ -112,7 +148,7 @@ impl Peer {
 
     /// Whether it takes part in the protocol word by word. ncat has its own names and notices.
     pub(crate) fn speaks_ours(&self) -> bool {
-        !matches!(self.start, Start::Ncat)
+        self.name != NCAT
     }
 
     /// Why it cannot be started here.
@@ -128,52 +164,35 @@ impl Peer {
                 let go = matches!(self.start, Start::Go) && output("go", &["version"]).is_none();
                 Some(if go { "go is not installed" } else { "it is not built" }.into())
             }
-            Start::Python(options) => {
-                if PYTHON.is_none() {
-                    return Some("python3 is not installed".into());
-                }
-                let uvloop = !options.is_empty() && python(&["-c", "import uvloop"]).is_none();
-                uvloop.then(|| "uvloop is not installed; see `make compare-setup`".into())
+            Start::Line(_, version) if !version.is_empty() && said_by(version).is_none() => {
+                Some("what it needs is not installed; see `make compare-setup`".into())
             }
-            Start::Node => {
-                output("node", &["--version"]).is_none().then(|| "node is not installed".into())
-            }
-            Start::Ncat => {
-                output("ncat", &["--version"]).is_none().then(|| "ncat is not installed".into())
-            }
-            Start::Cargo(_) | Start::Go => None,
+            // One that cannot be started says so itself.
+            Start::Cargo(_) | Start::Go | Start::Line(..) => None,
         }
     }
 
     pub(crate) fn command(&self, program: Program, address: SocketAddr) -> Command {
-        let mut command;
         match self.start {
             Start::Ours(_, options) => {
-                command = self.plain(program, address);
+                let mut command = self.plain(program, address);
                 // Our chat does what all peers do and nothing more.
                 if program == Program::Chat {
                     command.args(["--rate", "0", "--history", "0"]).args(options);
                 }
-                return command;
+                command
             }
-            Start::Ncat => {
-                command = Command::new("ncat");
-                command.args(["-l", "--chat", "-k", "-m", &NCAT_CLIENTS.to_string()]);
-                command.args([address.ip().to_string(), address.port().to_string()]);
-                return command;
+            Start::Cargo(_) | Start::Go => {
+                let mut command = Command::new(self.binary(program));
+                command.arg(program.name()).arg(address.to_string());
+                command
             }
-            Start::Cargo(_) | Start::Go => command = Command::new(self.binary(program)),
-            Start::Python(options) => {
-                command = Command::new(PYTHON.as_deref().unwrap_or("python3"));
-                command.args(self.files()).args(options);
-            }
-            Start::Node => {
-                command = Command::new("node");
-                command.args(self.files());
-            }
+            Start::Line(line, _) => of_words(words(line).map(|word| {
+                let word = word.replace("{program}", program.name());
+                let word = word.replace("{address}", &address.to_string());
+                word.replace("{port}", &address.port().to_string())
+            })),
         }
-        command.arg(program.name()).arg(address.to_string());
-        command
     }
 
     /// One of ours with no options but the address.
@@ -187,9 +206,17 @@ impl Peer {
     pub(crate) fn binary(&self, program: Program) -> PathBuf {
         match self.start {
             Start::Ours(driver, _) => self.target(driver).join("release").join(program.name()),
-            Start::Go => here().join("target/peers-go"),
+            _ => self.built_in(&here().join("target")),
+        }
+    }
+
+    /// What is built into this target folder; of ours the chat.
+    pub(crate) fn built_in(&self, target: &Path) -> PathBuf {
+        match self.start {
+            Start::Ours(..) => target.join("release").join(Program::Chat.name()),
+            Start::Go => target.join("peers-go"),
             _ => {
-                let built = here().join("target/release");
+                let built = target.join("release");
                 let plain = built.join(self.name);
                 if plain.exists() { plain } else { built.join(self.package()) }
             }
@@ -201,9 +228,10 @@ impl Peer {
         match self.start {
             Start::Ours(..) => Program::ALL.map(|program| self.binary(program)).into(),
             Start::Cargo(_) | Start::Go => vec![self.binary(Program::Chat)],
-            Start::Python(_) => vec![self.sources().join("server.py")],
-            Start::Node => vec![self.sources().join("server.js")],
-            Start::Ncat => Vec::new(),
+            Start::Line(line, _) => {
+                let words = words(line).map(PathBuf::from);
+                words.filter(|word| word.is_file()).collect()
+            }
         }
     }
 
@@ -223,24 +251,42 @@ impl Peer {
     pub(crate) fn sources(&self) -> PathBuf {
         match self.start {
             Start::Ours(..) => above().join("src"),
-            Start::Python(_) => here().join("peers/asyncio"),
             _ => here().join("peers").join(self.name),
         }
     }
 }
 
+/// Those of a line, with what stands for the same in every run.
+fn words(line: &'static str) -> impl Iterator<Item = String> {
+    line.split_ascii_whitespace().map(|word| {
+        let word = word.replace("{peers}", &here().join("peers").to_string_lossy());
+        word.replace("{python}", &PYTHON).replace("{clients}", &NCAT_CLIENTS.to_string())
+    })
+}
+
+fn of_words(mut words: impl Iterator<Item = String>) -> Command {
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
+}
+
 /// The interpreter itself, since a wrapper would count as start-up time; that of
 /// `compare-setup` before the system's.
-static PYTHON: LazyLock<Option<String>> = LazyLock::new(|| {
+static PYTHON: LazyLock<String> = LazyLock::new(|| {
     let own = here().join("target/venv/bin/python3");
     if own.exists() {
-        return Some(own.to_string_lossy().into_owned());
+        return own.to_string_lossy().into_owned();
     }
-    output("python3", &["-c", "import sys; print(sys.executable)"])
+    let system = output("python3", &["-c", "import sys; print(sys.executable)"]);
+    system.unwrap_or_else(|| "python3".into())
 });
 
-pub(crate) fn python(arguments: &[&str]) -> Option<String> {
-    output(PYTHON.as_deref()?, arguments)
+/// What a line of words prints, if it can be started and succeeds.
+pub(crate) fn said_by(line: &'static str) -> Option<String> {
+    let words: Vec<String> = words(line).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (program, arguments) = words.split_first()?;
+    output(program, arguments)
 }
 
 /// What a command prints, if it can be started and succeeds.

@@ -34,6 +34,11 @@ pub(crate) fn smoke() -> PathBuf {
     target(std::env::var_os("CARGO_TARGET_DIR")).join("compare-smoke")
 }
 
+/// Where something is built from nothing.
+pub(crate) fn cold() -> PathBuf {
+    target(std::env::var_os("CARGO_TARGET_DIR")).join("compare-cold")
+}
+
 fn target(asked: Option<OsString>) -> PathBuf {
     let asked = asked.filter(|asked| !asked.is_empty());
     asked.map_or_else(|| above().join("target"), PathBuf::from)

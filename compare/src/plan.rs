@@ -8,7 +8,6 @@ use crate::peers::{PEERS, Peer};
 use crate::results::{OURS, OURS_AGAIN};
 use crate::stats::Dice;
 use crate::workload::{self, Extent, Program, WORKLOADS, Workload};
-use crate::wrong::Wrong;
 
 /// Rounds of a workload that is asked for by its name.
 const ROUNDS_BY_NAME: usize = 3;
@@ -31,7 +30,8 @@ impl Task {
 pub(crate) fn wanted(options: &Options) -> Vec<Peer> {
     let all = options.peers.is_empty();
     let named = |peer: &&Peer| options.peers.iter().any(|name| name == peer.name);
-    PEERS.iter().filter(|peer| all || peer.name == OURS || named(peer)).copied().collect()
+    let peers = PEERS.iter().filter(|peer| all || peer.name == OURS || named(peer)).copied();
+    peers.chain(options.own).collect()
 }
 
 /// Those of the extent, or the chosen ones.
@@ -48,13 +48,7 @@ pub(crate) fn workloads(options: &Options, machine: &Machine) -> Result<Vec<Work
     let capped: Vec<Workload> =
         chosen.into_iter().map(|workload| workload.capped(options.clients)).collect();
     for workload in &capped {
-        let (name, clients, most) = (workload.name, workload.clients(), machine.clients());
-        if clients > most {
-            return Err(Box::new(Wrong(format!(
-                "{name} has {clients} clients and the limit on descriptors lets {most} in: raise \
-                 it with ulimit -n, or give --clients {most}"
-            ))));
-        }
+        machine.has_room(workload.name, workload.clients())?;
     }
     Ok(capped)
 }

@@ -1,7 +1,7 @@
 //! Builds what is measured: the servers above, each peer by itself, so that no peer's crates get
 //! features that another one asks for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Result;
@@ -30,31 +30,35 @@ pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {
     for peer in peers {
         let name = peer.name;
         eprintln!("building {name}");
-        let built = match peer.start {
-            Start::Ours(driver, _) => {
-                let what: &[_] = match driver {
-                    Driver::OneThread => &["--bins"],
-                    Driver::Smol => {
-                        &["--bins", "--no-default-features", "--features", "local-time"]
-                    }
-                    Driver::Relay => &["--bins", "--features", "relay"],
-                };
-                cargo(&above(), &peer.target(driver), what)?
-            }
-            Start::Cargo(_) if !peer.sources().exists() => continue,
-            Start::Cargo(_) => {
-                cargo(&here(), &here().join("target"), &["--package", &peer.package()])?
-            }
-            Start::Go if output("go", &["version"]).is_some() => go(peer)?,
-            _ => true,
-        };
-        match (built, peer.start) {
+        match (one(peer, None)?, peer.start) {
             (false, Start::Ours(..)) => return Err("the servers cannot be built".into()),
             (false, _) => failed.push(name),
             _ => {}
         }
     }
     Ok(failed)
+}
+
+/// Builds a peer where it is started from, or from nothing in an empty folder. False when it cannot
+/// be built; one without sources, or without its tools, is left as it is.
+pub(crate) fn one(peer: &Peer, cold: Option<&Path>) -> Result<bool> {
+    let target = |usual: PathBuf| cold.map_or(usual, Path::to_owned);
+    match peer.start {
+        Start::Ours(driver, _) => {
+            let what: &[_] = match driver {
+                Driver::OneThread => &["--bins"],
+                Driver::Smol => &["--bins", "--no-default-features", "--features", "local-time"],
+                Driver::Relay => &["--bins", "--features", "relay"],
+            };
+            cargo(&above(), &target(peer.target(driver)), what)
+        }
+        Start::Cargo(_) if !peer.sources().exists() => Ok(true),
+        Start::Cargo(_) => {
+            cargo(&here(), &target(here().join("target")), &["--package", &peer.package()])
+        }
+        Start::Go if output("go", &["version"]).is_some() => go(peer, cold),
+        _ => Ok(true),
+    }
 }
 
 fn cargo(directory: &Path, target: &Path, what: &[&str]) -> Result<bool> {
@@ -67,9 +71,13 @@ fn cargo(directory: &Path, target: &Path, what: &[&str]) -> Result<bool> {
     Ok(command.stdin(Stdio::null()).status()?.success())
 }
 
-fn go(peer: &Peer) -> Result<bool> {
+fn go(peer: &Peer, cold: Option<&Path>) -> Result<bool> {
     let mut command = Command::new("go");
     command.args(["build", "-trimpath", "-ldflags=-s -w", "-o"]);
-    command.arg(here().join("target/peers-go")).arg(".").current_dir(peer.sources());
+    command.arg(peer.built_in(cold.unwrap_or(&here().join("target"))));
+    command.arg(".").current_dir(peer.sources());
+    if let Some(cold) = cold {
+        command.env("GOCACHE", cold.join("cache"));
+    }
     Ok(command.stdin(Stdio::null()).status()?.success())
 }

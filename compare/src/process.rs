@@ -73,6 +73,19 @@ impl Process {
         stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
     }
 
+    /// How many processes are in the group that it leads, itself among them.
+    pub(crate) fn group(self) -> usize {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+        let of_group = stats.filter(|stat| {
+            let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+            let mut fields = fields.split(' ');
+            fields.next() != Some("Z")
+                && fields.nth(1).and_then(|group| group.parse().ok()) == Some(self.0)
+        });
+        of_group.count()
+    }
+
     fn times(self) -> Result<(u64, u64)> {
         let stat = fs::read_to_string(self.path("stat"))?;
         let (_, fields) = stat.rsplit_once(") ").ok_or("no process status")?;

@@ -15,10 +15,10 @@ use crate::wrong::Wrong;
 /// # Errors
 /// When the run is not a whole one, or would take something out of the published report, as far as
 /// the results of that are here.
-pub(crate) fn publish(folder: Option<PathBuf>) -> Result<PathBuf> {
+pub(crate) fn publish(folder: &Option<PathBuf>) -> Result<PathBuf> {
     let newest = || place::holding(&place::runs(), RESULTS).into_iter().next();
     let none = || Wrong("there is no finished run; `compare run --full` makes one".into());
-    let folder = folder.or_else(newest).ok_or_else(none)?;
+    let folder = folder.clone().or_else(newest).ok_or_else(none)?;
     let results = Results::read(&folder.join(RESULTS))?;
     let file = place::published_results();
     let published = if file.exists() { Some(Results::read(&file)?) } else { None };
@@ -35,7 +35,7 @@ pub(crate) fn publish(folder: Option<PathBuf>) -> Result<PathBuf> {
 
 /// What a run lacks to be published in the other's place.
 fn lack(results: &Results, published: Option<&Results>) -> Option<String> {
-    let parts = ["--only", "--peers", "--clients"];
+    let parts = ["--only", "--peers", "--clients", "--own"];
     let is_short = matches!(results.extent, Extent::Quick | Extent::Bench);
     if is_short || parts.iter().any(|part| results.chosen.contains(part)) {
         return Some(format!("it is only a part, made with `compare {}`", results.asked()));

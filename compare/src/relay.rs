@@ -12,9 +12,6 @@ use crate::options::Options;
 use crate::peers::{Driver, Lane, Peer, Start};
 use crate::prepare;
 
-/// What `--only` chooses from.
-pub(crate) const PARTS: [&str; 3] = ["account", "delay", "saturation"];
-
 /// Ours with the feature that is off by default.
 const RELAY: Peer = Peer {
     name: "relay",

@@ -1,6 +1,6 @@
 //! The report: tables, verdicts and pictures from the results.
 
-mod count;
+pub(crate) mod count;
 pub(crate) mod metric;
 mod plots;
 pub(crate) mod svg;
@@ -18,10 +18,10 @@ use crate::results::Results;
 use crate::wrong::Wrong;
 
 /// Writes a run's report again, of the runs that were made if it is unfinished.
-pub(crate) fn again(folder: Option<PathBuf>) -> Result<PathBuf> {
+pub(crate) fn again(folder: &Option<PathBuf>) -> Result<PathBuf> {
     let newest = || place::holding(&place::runs(), JOURNAL).into_iter().next();
     let none = || Wrong("there is no run; `compare run` makes one".into());
-    let folder = folder.or_else(newest).ok_or_else(none)?;
+    let folder = folder.clone().or_else(newest).ok_or_else(none)?;
     if folder.join(RESULTS).exists() {
         return write(&Results::read(&folder.join(RESULTS))?, &folder);
     }

@@ -67,6 +67,11 @@ impl Outcome {
         Outcome { fault: Some(why.to_string()), ..Outcome::default() }
     }
 
+    /// To the last digit.
+    pub(crate) fn count(&mut self, what: &str, number: u64) {
+        self.metrics.insert(what.into(), number as f64);
+    }
+
     pub(crate) fn set(&mut self, metric: &str, value: f64) {
         // Six digits: the rest is noise.
         let digits = 5 - value.abs().log10().floor().clamp(-30.0, 5.0) as i32;

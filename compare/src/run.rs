@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::calibrate;
-use crate::conform;
+use crate::conform::{self, Findings};
 use crate::cores::Cores;
 use crate::facts;
 use crate::journal::{self, Entry, Journal};
 use crate::load::{self, Job};
 use crate::machine::Machine;
 use crate::options::Options;
-use crate::peers::Peer;
+use crate::peers::{OWN, Peer};
 use crate::place::{self, RESULTS};
 use crate::plan::{self, Task};
 use crate::port;
@@ -77,6 +77,10 @@ fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
         port::begin_at(port)?;
     }
     let workloads = plan::workloads(options, machine)?;
+    let served = |program: &Program| workloads.iter().any(|it| it.program == *program);
+    let programs: Vec<Program> = Program::ALL.into_iter().filter(served).collect();
+    // Before minutes of building.
+    let mut failed = check_own(options, machine, &programs)?;
     let wanted = plan::wanted(options);
     let stale = if options.build { prepare::build(&wanted)? } else { Vec::new() };
     let (mut present, mut skipped) = (Vec::new(), Vec::new());
@@ -89,13 +93,15 @@ fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
         }
     }
     eprintln!("checking that all speak the protocol");
-    let failed = conform::check(machine, &present);
-    for (peer, program, why) in &failed {
-        eprintln!("{} does not speak {}: {why}", peer.name, program.name());
-        skipped.push((format!("{} ({})", peer.name, program.name()), why.clone()));
+    let others: Vec<Peer> = present.iter().filter(|peer| peer.name != OWN).copied().collect();
+    let found = conform::check(machine, &others, &programs);
+    found.iter().flat_map(Findings::told).for_each(|line| eprintln!("{line}"));
+    failed.extend(found);
+    for Findings { peer, program, lines } in &failed {
+        skipped.push((format!("{} ({})", peer.name, program.name()), lines.join("; ")));
     }
     let fit = |peer: &Peer, program: Program| {
-        !failed.iter().any(|(other, failed, _)| other.name == peer.name && *failed == program)
+        !failed.iter().any(|failed| failed.peer.name == peer.name && failed.program == program)
     };
     let tool = Tool::find();
     let begun = Results {
@@ -111,6 +117,21 @@ fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
     };
     let tasks = plan::tasks(options, &workloads, &present, &fit, tool.is_some());
     Ok(Ready { tasks, tool, begun })
+}
+
+/// What is wrong with the user's own server, told line by line.
+///
+/// # Errors
+/// With these lines, when nothing of it can be measured.
+fn check_own(options: &Options, machine: &Machine, programs: &[Program]) -> Result<Vec<Findings>> {
+    let own: Vec<Peer> = options.own.into_iter().collect();
+    let found = conform::check(machine, &own, programs);
+    let lines: Vec<String> = found.iter().flat_map(Findings::told).collect();
+    if !own.is_empty() && found.len() == programs.len() {
+        return Err(lines.join("\ncompare: ").into());
+    }
+    lines.iter().for_each(|line| eprintln!("{line}"));
+    Ok(found)
 }
 
 /// Makes the runs that the journal does not hold yet.
@@ -183,7 +204,7 @@ fn one(options: &Options, machine: &Machine, task: &Task, tracer: Option<Tool>) 
 pub(crate) fn generator(job: &Job) -> Result<Outcome> {
     // Not the path, where another build may lie by now.
     let mut command = Command::new("/proc/self/exe");
-    command.arg("load").stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.arg("generate").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = running::start(&mut command)?;
     let said = converse(&mut child, job);
     running::end(&mut child);

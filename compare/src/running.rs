@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -23,9 +23,7 @@ pub(crate) fn watch(folder: Option<PathBuf>) -> io::Result<()> {
         for signal in signals.forever() {
             // Until the end: a run that fails since it was killed here must not be kept.
             let running = running();
-            for pid in running.iter().filter_map(|pid| Pid::from_raw(*pid as i32)) {
-                let _gone_already = kill_process(pid, Signal::KILL);
-            }
+            running.iter().copied().for_each(kill);
             if let Some(folder) = folder.as_ref().filter(|it| it.join(JOURNAL).exists()) {
                 let _nobody_reads_it = writeln!(
                     io::stderr(),
@@ -50,9 +48,16 @@ pub(crate) fn start(command: &mut Command) -> io::Result<Child> {
 
 pub(crate) fn end(child: &mut Child) {
     let mut running = running();
-    let _gone_already = child.kill();
+    kill(child.id());
     let _gone_already = child.wait();
     running.retain(|pid| *pid != child.id());
+}
+
+/// With all that it started, which is in its group.
+fn kill(pid: u32) {
+    if let Some(group) = Pid::from_raw(pid as i32) {
+        let _gone_already = kill_process_group(group, Signal::KILL);
+    }
 }
 
 fn running() -> MutexGuard<'static, Vec<u32>> {

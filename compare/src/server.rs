@@ -71,6 +71,15 @@ impl Server {
         }
     }
 
+    /// # Errors
+    /// With what it said last, once it has ended.
+    pub(crate) fn runs(&mut self) -> Result<()> {
+        if self.child.try_wait()?.is_none() {
+            return Ok(());
+        }
+        Err(self.last_words().unwrap_or_else(|| "it ended without a word".into()).into())
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -103,16 +112,12 @@ impl Server {
     }
 
     /// # Errors
-    /// With what it said last, once it has ended; and after the deadline.
+    /// As [`Server::runs`], and after the deadline.
     fn check(&mut self, deadline: Instant) -> Result<()> {
-        if self.child.try_wait()?.is_some() {
-            return Err(self
-                .last_words()
-                .unwrap_or_else(|| "it ended without a word".into())
-                .into());
-        }
+        self.runs().map_err(|why| format!("it ended before it listened: {why}"))?;
         if Instant::now() > deadline {
-            return Err(format!("it does not listen after {} s", PATIENCE.as_secs()).into());
+            let (port, patience) = (self.address.port(), PATIENCE.as_secs());
+            return Err(format!("it does not listen on port {port} after {patience} s").into());
         }
         Ok(())
     }

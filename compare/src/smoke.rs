@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Result;
 use crate::options::Options;
+use crate::peers::{OWN, here};
 use crate::place::{self, JOURNAL, RESULTS};
 use crate::results::{OURS, OURS_AGAIN, Results, Sample};
 use crate::workload::Extent;
@@ -54,12 +55,28 @@ pub(crate) fn smoke(options: &Options) -> Result<()> {
     if let Some((peer, why)) = results.skipped.first() {
         return Err(format!("{peer} was skipped: {why}").into());
     }
+    own(&options, &folder.join("own"))?;
     others(&options, &folder)?;
     eprintln!("the whole chain holds");
     Ok(())
 }
 
-/// The other commands, for seconds each, of what is built already.
+/// The example of a server of one's own, measured beside ours.
+fn own(options: &Options, folder: &Path) -> Result<()> {
+    let example = here().join("examples/echo.py");
+    let command = format!("python3 {} {{port}}", example.display());
+    let mut run = compare(options, "run --no-build --quick --rounds 1 --only echo-50 --peers ours");
+    if !run.args(["--own", &command, "--out"]).arg(folder).status()?.success() {
+        return Err("a server of one's own is not measured".into());
+    }
+    let results = Results::read(&folder.join(RESULTS))?;
+    match results.runs("echo-50", OWN).count() {
+        1 => Ok(()),
+        _ => Err("a server of one's own has no valid run".into()),
+    }
+}
+
+/// The other commands, for seconds each, of what is built already, and two results side by side.
 fn others(options: &Options, folder: &Path) -> Result<()> {
     let pauses = "pauses --no-build --quick --clients 10 --out";
     let bench = "bench --no-build --clients 100 --rounds 1 --only burst-chat,stalled-crowd --out";
@@ -77,7 +94,9 @@ fn others(options: &Options, folder: &Path) -> Result<()> {
             return Err(format!("{command} fails").into());
         }
     }
-    Ok(())
+    let shown =
+        compare(&Options::default(), "show").arg(folder).arg(folder.join("own")).status()?;
+    if shown.success() { Ok(()) } else { Err("show fails".into()) }
 }
 
 fn run(options: &Options, folder: &Path) -> Command {
@@ -88,10 +107,9 @@ fn run(options: &Options, folder: &Path) -> Command {
 
 fn compare(options: &Options, arguments: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.args(arguments.split(' ')).stdin(Stdio::null());
-    if let Some(port) = options.port {
-        command.args(["--port", &port.to_string()]);
-    }
+    let port = options.port.map(|port| ["--port".to_owned(), port.to_string()]);
+    let mut words = arguments.split(' ');
+    command.args(words.next()).args(port.iter().flatten()).args(words).stdin(Stdio::null());
     command
 }
 

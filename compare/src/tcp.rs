@@ -13,7 +13,9 @@ pub(crate) struct Socket {
 /// Those of a local port.
 pub(crate) fn sockets(port: u16) -> Result<Vec<Socket>> {
     let port = format!(":{port:04X}");
-    let table = fs::read_to_string("/proc/net/tcp")?;
+    // One who listens at [::] has clients at 127.0.0.1 too; without IPv6 there is no such file.
+    let table = fs::read_to_string("/proc/net/tcp")?
+        + &fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
     let sockets = table.lines().filter_map(|line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (local, _, state) = (fields.next()?, fields.next()?, fields.next()?);

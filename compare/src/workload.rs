@@ -17,6 +17,10 @@ impl Program {
     pub(crate) fn name(self) -> &'static str {
         ["echo", "time", "chat"][self as usize]
     }
+
+    pub(crate) fn find(name: &str) -> Option<Program> {
+        Program::ALL.into_iter().find(|program| program.name() == name)
+    }
 }
 
 /// What the clients do.

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::crowd::{Crowd, News};
 use crate::histogram::Histogram;
 use crate::ledger::Ledger;
-use crate::lines::{Lines, number};
+use crate::lines::{Lines, missed};
 use crate::meter;
 use crate::results::Outcome;
 use crate::tcp;
@@ -84,15 +84,19 @@ pub(crate) fn run(job: &Job) -> Result<Outcome> {
     let mut undelivered = talk.go(job.warm_up(), rate, burst)?;
     if undelivered == 0 {
         talk.forget();
+        let before = talk.said();
         let meter = job.meter()?;
         undelivered = talk.go(job.window(), rate, burst)?;
         // A notice costs the server a write as a line does.
         let messages = talk.heard.delays.total() + talk.heard.notices;
         let lateness = (rate > 0).then_some(&talk.lateness);
         meter.stop(&mut outcome, messages, lateness)?;
+        outcome.count("sent", (talk.said() - before) as u64);
+        outcome.count("heard", talk.heard.delays.total());
         outcome.spectrum = lateness.map_or(Vec::new(), |_| talk.heard.delays.pairs());
     }
     talk.report(&mut outcome);
+    outcome.count("lost", undelivered);
     if undelivered > 0 {
         let (all, patience) = (undelivered + talk.heard.delays.total(), PATIENCE.as_secs());
         outcome.fault.get_or_insert(format!(
@@ -205,7 +209,16 @@ impl Talk {
         if welcomed < clients {
             return Err(format!("{welcomed} of {clients} clients were welcomed").into());
         }
+        if job.is_alone() {
+            // What others said before is its history.
+            self.heard.ledger.begin();
+        }
         job.process().settle(SETTLED)
+    }
+
+    /// Lines, of all speakers.
+    fn said(&self) -> usize {
+        self.heard.said.iter().map(Vec::len).sum()
     }
 
     /// Connects clients who never read, and talks until the kernel takes no more for any of them.
@@ -347,7 +360,8 @@ impl Heard {
         // ncat's own notices: who came, who is here.
         if line.starts_with(b"*** ") || line.starts_with(b"<announce>") {
             self.notices += 1;
-            return self.notice(line);
+            self.missed += missed(line).unwrap_or(0);
+            return;
         }
         let Some((speaker, number)) = self.ledger.hear(client, line) else { return };
         let said = &mut self.said[speaker];
@@ -364,13 +378,6 @@ impl Heard {
         }
         if let Some(slots) = &mut self.slots {
             slots.add(line.due, delay);
-        }
-    }
-
-    fn notice(&mut self, line: &[u8]) {
-        if let Some(missed) = line.strip_prefix(b"*** you missed ") {
-            let count = missed.split(|byte| *byte == b' ').next().and_then(number);
-            self.missed += count.unwrap_or(0);
         }
     }
 }

@@ -48,21 +48,31 @@ pub(crate) fn run(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
     join(job, &mut echo.crowd, clients, |_, _| Ok(()))?;
     job.process().settle(SETTLED)?;
     begin();
-    echo.go(job.warm_up(), depth, rate)?;
-    (echo.delays, echo.lateness) = Default::default();
-
     let mut outcome = Outcome::default();
-    let meter = job.meter()?;
-    echo.go(job.window(), depth, rate)?;
-    let messages = echo.delays.total();
-    meter.stop(&mut outcome, messages, (rate > 0).then_some(&echo.lateness))?;
-    meter::delays(&mut outcome, &echo.delays);
+    let mut lost = echo.go(job.warm_up(), depth, rate)?;
+    if lost == 0 {
+        (echo.delays, echo.lateness) = Default::default();
+        let meter = job.meter()?;
+        lost = echo.go(job.window(), depth, rate)?;
+        let messages = echo.delays.total();
+        meter.stop(&mut outcome, messages, (rate > 0).then_some(&echo.lateness))?;
+        meter::delays(&mut outcome, &echo.delays);
+    }
+    let (heard, sent) = (echo.delays.total(), echo.delays.total() + lost);
+    let counts = [("sent", sent), ("heard", heard), ("lost", lost)];
+    counts.into_iter().for_each(|(what, number)| outcome.count(what, number));
+    if lost > 0 {
+        let patience = PATIENCE.as_secs();
+        let why =
+            format!("{lost} of {sent} messages had not come back {patience} s after the last");
+        outcome.fault = Some(why);
+    }
     Ok(outcome)
 }
 
 impl Echo {
-    /// Sends for so long, then waits for the rest.
-    fn go(&mut self, time: Duration, depth: usize, rate: u32) -> Result<()> {
+    /// Sends for so long, then waits for the rest; returns how many messages did not come back.
+    fn go(&mut self, time: Duration, depth: usize, rate: u32) -> Result<u64> {
         let started = Instant::now();
         let end = started + time;
         if rate == 0 {
@@ -74,15 +84,13 @@ impl Echo {
             self.open(started, end, rate)?;
         }
         let deadline = Instant::now() + PATIENCE;
-        while self.ears.iter().any(|ear| !ear.under_way.is_empty()) {
-            self.hear(deadline.min(Instant::now() + Duration::from_millis(10)))?;
-            if Instant::now() > deadline {
-                let open: usize = self.ears.iter().map(|ear| ear.under_way.len()).sum();
-                let sent: u32 = self.ears.iter().map(|ear| ear.sent).sum();
-                return Err(format!("{open} of {sent} messages had not come back in time").into());
+        loop {
+            let open: usize = self.ears.iter().map(|ear| ear.under_way.len()).sum();
+            if open == 0 || Instant::now() > deadline {
+                return Ok(open as u64);
             }
+            self.hear(deadline.min(Instant::now() + Duration::from_millis(10)))?;
         }
-        Ok(())
     }
 
     fn closed(&mut self, end: Instant) -> Result<()> {

@@ -57,6 +57,7 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     crowd.pump_until(end, |client, news| watch.take(client, news))?;
     let mut outcome = Outcome::default();
     meter.stop(&mut outcome, watch.heard, None)?;
+    outcome.count("heard", watch.heard);
     watch.report(&mut outcome, clients);
     Ok(outcome)
 }

@@ -12,7 +12,7 @@ use crate::Result;
 use crate::histogram::Histogram;
 use crate::machine::Machine;
 use crate::peers::Peer;
-use crate::report::table::{Column, Table};
+use crate::report::table::Table;
 use crate::stats::spread;
 
 /// Readers of each server.
@@ -40,7 +40,7 @@ struct Times {
 pub(super) fn delays(machine: &Machine, plain: &Peer) -> Result<()> {
     println!("\ndelay: {READERS} readers at each server, for {} s", WINDOW.as_secs());
     let heads = ["own p50 ms", "own p99", "other p50", "other p99", "added p50", "added p99"];
-    let mut table = table("lines/s", &heads);
+    let mut table = Table::of("lines/s", heads);
     for rate in RATES {
         let engine = Engine::start()?;
         let mut party = Party::join(machine, &RELAY, &[], Some(&engine), 2, READERS + 1)?;
@@ -74,7 +74,7 @@ fn stopped(machine: &Machine, plain: &Peer) -> Result<()> {
             rounds.push(own(&talk(&mut party, STOPPED_RATE, STOPPED_WINDOW)?)?);
         }
     }
-    let mut table = table("own readers", &["p50 ms", "p99", "max"]);
+    let mut table = Table::of("own readers", ["p50 ms", "p99", "max"]);
     for (name, rounds) in ["without relay", "engine stopped"].into_iter().zip(&rounds) {
         let cells = [0.5, 0.99, 1.0].map(|q| {
             let points = spread(rounds.iter().map(|times| times.quantile(q) as f64 / 1e6));
@@ -123,9 +123,4 @@ fn own(times: &Times) -> Result<Histogram> {
 
 fn milliseconds(histogram: &Histogram, q: f64) -> String {
     format!("{:.2}", histogram.quantile(q) as f64 / 1e6)
-}
-
-pub(super) fn table(first: &str, heads: &[&str]) -> Table {
-    let figures = heads.iter().map(|head| Column::figures(head));
-    Table::new(std::iter::once(Column::words(first)).chain(figures).collect())
 }

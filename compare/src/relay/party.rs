@@ -6,7 +6,7 @@ use super::engine::Engine;
 use crate::Result;
 use crate::crowd::{Crowd, News};
 use crate::ledger::Ledger;
-use crate::lines::{Lines, number};
+use crate::lines::{Lines, count, missed};
 use crate::load::{Job, join};
 use crate::machine::Machine;
 use crate::peers::Peer;
@@ -136,14 +136,10 @@ fn heard(ledger: &mut Ledger, client: usize, line: &[u8]) -> Option<Heard> {
         let (speaker, number) = ledger.hear(client, line)?;
         return Some(Heard::Line { speaker, number });
     };
-    let count = |text: &[u8]| text.split(|byte| *byte == b' ').next().and_then(number);
-    match notice.strip_prefix(b"you missed ") {
-        Some(missed) => count(missed).map(Heard::Missed),
-        None if notice.ends_with(b" said here did not reach the other servers") => {
-            count(notice).map(Heard::Stayed)
-        }
-        None => None,
+    if notice.ends_with(b" said here did not reach the other servers") {
+        return count(notice).map(Heard::Stayed);
     }
+    missed(line).map(Heard::Missed)
 }
 
 #[cfg(test)]

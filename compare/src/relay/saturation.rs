@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::RELAY;
-use super::delay::table;
 use super::engine::Engine;
 use super::party::{Heard, Party};
 use crate::Result;
 use crate::machine::Machine;
 use crate::peers::Peer;
 use crate::process::{Process, own_cpu};
+use crate::report::table::Table;
 use crate::server::Server;
 
 /// Clients of all servers together.
@@ -46,7 +46,7 @@ pub(super) fn saturation(machine: &Machine, plain: &Peer) -> Result<()> {
         "engine %",
         "generator %",
     ];
-    let mut table = table("servers", &heads);
+    let mut table = Table::of("servers", heads);
     for (name, chat, servers) in
         [("1, no relay", plain, 1), ("1, relay", &RELAY, 1), ("2, relay", &RELAY, 2)]
     {

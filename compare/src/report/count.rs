@@ -5,7 +5,7 @@
 pub(super) const SINGLE: &str = "†";
 
 /// For a head.
-pub(super) fn usual(n: usize) -> String {
+pub(crate) fn usual(n: usize) -> String {
     if n == 1 { format!("n=1{SINGLE}") } else { format!("n={n}") }
 }
 

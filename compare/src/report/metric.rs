@@ -100,11 +100,17 @@ pub(crate) fn floor(results: &Results, workload: &Workload) -> Option<f64> {
 
 /// Of the runs that may be ranked; of all, where none may.
 pub(crate) fn value(results: &Results, workload: &str, peer: &str, key: &str) -> Option<Spread> {
-    let of = |all: bool| {
-        let runs = results.runs(workload, peer).filter(|run| all || is_ranked(run, key));
-        spread(runs.filter_map(|run| run.outcome.metrics.get(key).copied()))
-    };
-    of(false).or_else(|| of(true))
+    of(results, workload, peer, key, true).or_else(|| of(results, workload, peer, key, false))
+}
+
+/// Of the runs that may be ranked alone.
+pub(crate) fn ranked(results: &Results, workload: &str, peer: &str, key: &str) -> Option<Spread> {
+    of(results, workload, peer, key, true)
+}
+
+fn of(results: &Results, workload: &str, peer: &str, key: &str, ranked: bool) -> Option<Spread> {
+    let runs = results.runs(workload, peer).filter(|run| !ranked || is_ranked(run, key));
+    spread(runs.filter_map(|run| run.outcome.metrics.get(key).copied()))
 }
 
 /// How a peer stands to ours in one metric.

@@ -50,7 +50,7 @@ fn chart(
     let most = counts.max().unwrap_or(0);
     let series = curves.into_iter().filter_map(|(name, points)| curve(name, &points, most));
     let title = format!("{title}, {}", count::usual(most));
-    Lines { title, x, y, series: series.collect(), ..Lines::default() }
+    Lines { title, x, y, series: series.collect() }
 }
 
 fn curve(name: &str, points: &[Point], usual: usize) -> Option<Series> {
@@ -58,7 +58,7 @@ fn curve(name: &str, points: &[Point], usual: usize) -> Option<Series> {
     let count = count::range(counts().min()?, counts().max()?, usual);
     Some(Series {
         name: format!("{name}{count}"),
-        color: PEERS.iter().position(|peer| peer.name == name).unwrap_or(0),
+        color: PEERS.iter().position(|peer| peer.name == name).unwrap_or(PEERS.len()),
         bold: name == OURS,
         dashed: peers::find(name).is_some_and(|peer| peer.lane == Lane::Floor),
         points: points.iter().map(|(x, y, _)| (*x, *y)).collect(),
@@ -95,7 +95,7 @@ fn cpu_and_latency(results: &Results) -> Option<String> {
     let x = axis("CPU of one delivery, µs", true, &[]);
     let y = axis("ms from when a line was due, 99 % of the deliveries", true, &[]);
     let title = "CPU and latency at 200, 1,000 and 5,000 lines a second (where the name is)";
-    Lines { named_at_ends: true, ..chart(results, title, x, y, points) }.draw()
+    chart(results, title, x, y, points).draw()
 }
 
 fn cpu_by_rate(results: &Results) -> Option<String> {

@@ -17,9 +17,9 @@ const ROW: f64 = 13.0;
 const LETTER: f64 = 6.5;
 
 /// Mid tones, told apart on white and on black.
-const COLORS: [&str; 15] = [
+const COLORS: [&str; 16] = [
     "#e5484d", "#f0989b", "#a83a42", "#8a8f98", "#e38c2a", "#3b82d6", "#16a3a3", "#7c6fe0",
-    "#a8743c", "#2f9e55", "#c9a20a", "#b565c4", "#5c9e1f", "#4aa8d8", "#d5608f",
+    "#a8743c", "#2f9e55", "#c9a20a", "#b565c4", "#5c9e1f", "#4aa8d8", "#d5608f", "#5f6b3a",
 ];
 
 /// The ground is left transparent; the text follows the reader's theme.
@@ -54,8 +54,6 @@ pub(crate) struct Lines {
     pub(crate) x: Axis,
     pub(crate) y: Axis,
     pub(crate) series: Vec<Series>,
-    /// Each has its name beside its last point, not in a legend.
-    pub(crate) named_at_ends: bool,
 }
 
 /// One bar made of parts.
@@ -93,12 +91,12 @@ impl Lines {
     fn draw_at(&self, svg: &mut String, top: f64) -> Option<()> {
         let points = || self.series.iter().flat_map(|series| &series.points);
         self.series.iter().find(|series| series.points.len() > 1)?;
-        let (from, right) = match self.named_at_ends {
-            true => (LEFT + NAME, WIDTH - NAME_ASIDE),
-            false => (LEFT, WIDTH - RIGHT),
-        };
+        // Room for the names.
+        let ends_left = |leftwards| self.series.iter().any(|it| it.ends_left() == leftwards);
+        let from = if ends_left(true) { LEFT + NAME } else { LEFT };
+        let right = WIDTH - if ends_left(false) { RIGHT } else { NAME_ASIDE };
         let mut x = Scale::over(points().map(|point| point.0), self.x.log, from, right)?;
-        if self.named_at_ends {
+        if ends_left(true) {
             x.widen();
         }
         let floor = top + HEIGHT - BOTTOM;
@@ -117,24 +115,15 @@ impl Lines {
         }
         text(svg, (LEFT + right) / 2.0, floor + 40.0, "", "middle", &self.x.label);
         text(svg, LEFT, top + 36.0, "faint", "start", &self.y.label);
-        let mut legend: Vec<&Series> =
-            self.series.iter().filter(|series| !series.points.is_empty()).collect();
-        legend.sort_by(|one, other| other.last().total_cmp(&one.last()));
-        for (place, series) in legend.iter().enumerate() {
-            series.draw(svg, &x, &y);
-            if !self.named_at_ends {
-                series.entry(svg, top + TOP + 8.0 + place as f64 * 20.0);
-            }
-        }
-        if self.named_at_ends {
-            name_ends(svg, &legend, &x, &y);
-        }
+        let mut series: Vec<&Series> = self.series.iter().collect();
+        series.sort_by(|one, other| other.last().total_cmp(&one.last()));
+        series.iter().for_each(|series| series.draw(svg, &x, &y));
+        name_ends(svg, &series, &x, &y);
         Some(())
     }
 }
 
-/// Each name to the left of the end of its line and joined to it, as near as what is there leaves
-/// room.
+/// Each name behind the end of its line and joined to it, as near as what is there leaves room.
 fn name_ends(svg: &mut String, series: &[&Series], x: &Scale, y: &Scale) {
     let place = |point: &(f64, f64)| (x.place(point.0), y.place(point.1));
     // From where to where in its row: points of the lines, and names.
@@ -146,18 +135,23 @@ fn name_ends(svg: &mut String, series: &[&Series], x: &Scale, y: &Scale) {
     }
     for series in series {
         let Some((end, at)) = series.points.last().map(place) else { continue };
-        let right = end - NAME_ASIDE;
-        let left = right - series.name.chars().count() as f64 * LETTER;
+        let length = series.name.chars().count() as f64 * LETTER;
+        let (left, right, near, anchor) = match series.ends_left() {
+            true => (end - NAME_ASIDE - length, end - NAME_ASIDE, end - NAME_ASIDE, "end"),
+            false => (end + NAME_ASIDE, end + NAME_ASIDE + length, end + NAME_ASIDE, "start"),
+        };
         let is_free = |row: &f64| {
             let beside = |it: &(f64, f64, f64)| right < it.0 || left > it.1;
-            taken.iter().all(|it| beside(it) || (row - it.2).abs() >= ROW)
+            let is_within = (y.to..=y.from + ROW).contains(row);
+            is_within && taken.iter().all(|it| beside(it) || (row - it.2).abs() >= ROW)
         };
-        let rows = (0..40).flat_map(|step| [1.0, -1.0].map(|way| at + way * f64::from(step) * 4.0));
+        let rows = (0..80).flat_map(|step| [1.0, -1.0].map(|way| at + way * f64::from(step) * 4.0));
         let row = rows.into_iter().find(is_free).unwrap_or(at);
         taken.push((left, right, row));
         let style = format!("stroke=\"{}\"", color(series.color));
-        line(svg, (end, at), (right, row), &style);
-        text(svg, right - 3.0, row + 4.0, "", "end", &series.name);
+        line(svg, (end, at), (near, row), &style);
+        let gap = if anchor == "end" { -3.0 } else { 3.0 };
+        text(svg, near + gap, row + 4.0, "", anchor, &series.name);
     }
 }
 
@@ -166,31 +160,28 @@ impl Series {
         self.points.last().map_or(0.0, |point| point.1)
     }
 
+    /// Whether its last point is left of the one before.
+    fn ends_left(&self) -> bool {
+        matches!(self.points[..], [.., before, last] if last.0 < before.0)
+    }
+
     fn draw(&self, svg: &mut String, x: &Scale, y: &Scale) {
         let places = || self.points.iter().map(|point| (x.place(point.0), y.place(point.1)));
         let path: Vec<String> = places().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        let (style, color) = (self.stroke(), color(self.color));
-        let _infallible =
-            writeln!(svg, "<polyline fill=\"none\" {style} points=\"{}\"/>", path.join(" "));
+        let (color, width) = (color(self.color), if self.bold { 3.5 } else { 1.8 });
+        let dash = if self.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
+        let _infallible = writeln!(
+            svg,
+            "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\"{dash} \
+             points=\"{}\"/>",
+            path.join(" ")
+        );
         if self.points.len() <= 6 {
             for (x, y) in places() {
                 let _infallible =
                     writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{color}\"/>");
             }
         }
-    }
-
-    fn entry(&self, svg: &mut String, y: f64) {
-        let from = WIDTH - RIGHT + 14.0;
-        let to = from + 22.0;
-        line(svg, (from, y), (to, y), &self.stroke());
-        text(svg, to + 6.0, y + 4.0, "", "start", &self.name);
-    }
-
-    fn stroke(&self) -> String {
-        let (color, width) = (color(self.color), if self.bold { 3.5 } else { 1.8 });
-        let dash = if self.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
-        format!("stroke=\"{color}\" stroke-width=\"{width}\"{dash}")
     }
 }
 
@@ -363,22 +354,24 @@ mod tests {
 
     #[test]
     fn names_at_the_ends_of_lines_cover_neither_each_other_nor_a_line() {
-        let ends = [("one", 5.0), ("two", 5.0), ("three", 5.1)];
-        let lines = Lines {
-            series: ends.map(|(name, at)| series(name, &[(9.0, at), (1.0, at)])).into(),
-            named_at_ends: true,
-            ..Lines::default()
-        };
-        let svg = lines.draw().expect("something to draw");
-        let row = |name: &str| -> f64 {
-            let line = svg.lines().find(|line| line.ends_with(&format!(">{name}</text>")));
-            let y = line.expect("its name").split("y=\"").nth(1).expect("its place");
-            y.split('"').next().expect("a number").parse().expect("a number")
-        };
-        let [one, two, three] = ends.map(|(name, _)| row(name));
-        let apart = [one - two, two - three, one - three].map(f64::abs);
-        assert!(apart.iter().all(|apart| *apart >= ROW), "{apart:?}");
-        assert_eq!(svg.matches("text-anchor=\"end\">one<").count(), 1);
+        // Near the top, where there is no room for all of them above.
+        let ends = [("one", 5.0), ("two", 5.0), ("three", 5.1), ("four", 5.0), ("five", 5.0)];
+        let within = TOP..=HEIGHT - BOTTOM;
+        for (from, to, anchor) in [(9.0, 1.0, "end"), (1.0, 9.0, "start")] {
+            let series = ends.map(|(name, at)| series(name, &[(from, at), (to, at)])).into();
+            let svg = Lines { series, ..Lines::default() }.draw().expect("something to draw");
+            let row = |name: &str| -> f64 {
+                let line = svg.lines().find(|line| line.ends_with(&format!(">{name}</text>")));
+                let y = line.expect("its name").split("y=\"").nth(1).expect("its place");
+                y.split('"').next().expect("a number").parse().expect("a number")
+            };
+            let mut rows = ends.map(|(name, _)| row(name));
+            rows.sort_by(f64::total_cmp);
+            assert!(rows.windows(2).all(|two| two[1] - two[0] >= ROW), "{rows:?}");
+            assert!(rows.iter().all(|row| within.contains(&(row - 4.0))), "{rows:?}");
+            let told = format!("text-anchor=\"{anchor}\">one<");
+            assert_eq!(svg.matches(&told).count(), 1);
+        }
     }
 
     #[test]

@@ -35,6 +35,12 @@ impl Table {
         Table { columns, rows: Vec::new() }
     }
 
+    /// All but the first are figures.
+    pub(crate) fn of<T: AsRef<str>>(first: &str, heads: impl IntoIterator<Item = T>) -> Table {
+        let figures = heads.into_iter().map(|head| Column::figures(head.as_ref()));
+        Table::new(std::iter::once(Column::words(first)).chain(figures).collect())
+    }
+
     pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(Row::Cells(cells));
     }

@@ -224,12 +224,18 @@ fn bound(results: &Results, workload: &str, peer: &str) -> String {
 }
 
 /// One figure, and how it stands to ours where that may be told.
-struct Cell {
-    figure: String,
-    standing: Option<String>,
+pub(crate) struct Cell {
+    pub(crate) figure: String,
+    pub(crate) standing: Option<String>,
 }
 
-fn cell(results: &Results, workload: &Workload, peer: &str, key: &str, range: bool) -> Cell {
+pub(crate) fn cell(
+    results: &Results,
+    workload: &Workload,
+    peer: &str,
+    key: &str,
+    range: bool,
+) -> Cell {
     let rounds = results.rounds(workload.name);
     let Some(Spread { n, median, min, max }) = value(results, workload.name, peer, key) else {
         let faulty = results.fault(workload.name, peer).is_some();
@@ -251,12 +257,11 @@ fn cell(results: &Results, workload: &Workload, peer: &str, key: &str, range: bo
 }
 
 pub(crate) fn foot(results: &Results) -> String {
-    let mut text = String::from(
-        "\n## The machine's own prices\n\n| system call | ns, median of many series |\n|---|---:|\n",
-    );
+    let mut prices = Table::of("system call", ["ns, median of many series"]);
     for (name, nanos) in &results.prices {
-        text += &format!("| {name} | {nanos:.0} |\n");
+        prices.row(vec![name.clone(), format!("{nanos:.0}")]);
     }
+    let mut text = format!("\n## The machine's own prices\n\n{}", prices.text());
     text += "\nThe floor of an echo is a recv and a send, that of a delivery a send: a server that \
              writes several lines with one send gets below it. On loopback a send does the \
              receiver's TCP work too, and wakes it if it sleeps, which the price of a send to \

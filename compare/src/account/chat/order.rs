@@ -1,6 +1,6 @@
 //! What a reader of the chat heard, and whether that is what it was due. No I/O.
 
-use crate::lines::Lines;
+use crate::lines::{Lines, missed};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Heard {
@@ -51,7 +51,8 @@ impl Hearing {
             line = rest;
         }
         let line = String::from_utf8_lossy(line);
-        if let Some((name, _)) = after(&line, "*** welcome, you are ", '.') {
+        let welcome = line.strip_prefix("*** welcome, you are ");
+        if let Some((name, _)) = welcome.and_then(|line| line.split_once('.')) {
             self.name = name.to_owned();
         }
         match line.split_once(&self.token) {
@@ -65,15 +66,11 @@ impl Hearing {
     }
 
     fn count(&mut self, line: &str) {
-        let missed = after(line, "*** you missed ", ' ').and_then(|(lines, _)| lines.parse().ok());
+        let missed = missed(line.as_bytes()).map(|lines| lines as usize);
         self.missed += missed.unwrap_or(0);
         self.said += usize::from(!author(line).is_empty());
         self.heard.push(missed.map_or_else(|| Heard::Line(line.into()), Heard::Missed));
     }
-}
-
-fn after<'a>(line: &'a str, start: &str, end: char) -> Option<(&'a str, &'a str)> {
-    line.strip_prefix(start)?.split_once(end)
 }
 
 /// Whether `heard` is what the reader called `name` was due: the lines of the `order` but its

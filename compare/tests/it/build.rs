@@ -1,0 +1,23 @@
+//! What it costs to build a peer.
+
+use std::fs;
+use std::process::Command;
+
+use crate::{folder, lines};
+
+#[test]
+fn a_peer_is_built_from_nothing_and_its_cost_told() {
+    let folder = folder("build");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+    command.args(["build", "--peers", "threads,node"]).env("CARGO_TARGET_DIR", &folder);
+    let output = command.output().expect("it is built");
+    let said = lines(&output.stdout);
+    let head = "| peer | s, from nothing | crates | program, KiB | lines of code |";
+    assert_eq!(said[0], head);
+    let row: Vec<&str> = said[2].trim_matches(['|', ' ']).split(" | ").collect();
+    assert_eq!(row[0], "threads");
+    assert!(row[1..].iter().all(|it| it.parse::<f64>().is_ok_and(|it| it > 0.0)), "{row:?}");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!folder.join("compare-cold").exists(), "nothing is left");
+    fs::remove_dir_all(folder).expect("it is ours");
+}
