@@ -1,4 +1,6 @@
 //! What asyncio has and smol lacks, a few lines each: take the file you need.
+//!
+//! A `bell` in them is something to wake the waiters: an `event_listener::Event`.
 
 mod as_completed;
 mod condition;

@@ -8,17 +8,15 @@ use smol::LocalExecutor;
 use smol_servers::{Timer, block_on, now, run};
 
 use crate::bits;
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::plain("call_soon", "05", "callbacks in the next turn of the loop", call_soon),
-    Recipe::plain("call_later", "06", "callbacks after a time", call_later),
-    Recipe::plain("call_at", "07", "callbacks at a time of the loop's clock", call_at),
-    Recipe::plain("future", "08", "a future, set by a callback", future),
-    Recipe::task("await_future", "09", "a future, awaited", |ex| Box::pin(await_future(ex))),
-    Recipe::task("done_callback", "10", "what is called when a future is set", |ex| {
-        Box::pin(done_callback(ex))
-    }),
+    Recipe::plain("call_soon", "callbacks in the next turn of the loop", call_soon),
+    Recipe::plain("call_later", "callbacks after a time", call_later),
+    Recipe::plain("call_at", "callbacks at a time of the loop's clock", call_at),
+    Recipe::plain("future", "a future, set by a callback", future),
+    task!(await_future, "a future, awaited"),
+    task!(done_callback, "what is called when a future is set"),
 ];
 
 /// A callback is a task, and tasks start in the order of `spawn`. Where the course sleeps until they

@@ -7,14 +7,12 @@ use smol_servers::Timer;
 
 use crate::bits::OnCancel;
 use crate::python::{delay, truth};
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("cancel", "12", "a task cancelled before it starts", |ex| Box::pin(cancel(ex))),
-    Recipe::task("cancel_sleeping", "13", "a task that cleans up when cancelled", |ex| {
-        Box::pin(cancel_sleeping(ex))
-    }),
-    Recipe::task("cancelled", "33", "whether a task was cancelled", |ex| Box::pin(cancelled(ex))),
+    task!(cancel, "a task cancelled before it starts"),
+    task!(cancel_sleeping, "a task that cleans up when cancelled"),
+    task!(cancelled, "whether a task was cancelled"),
 ];
 
 /// `cancel()` is itself a future: it cancels once it is awaited, and then waits until the task is
@@ -34,7 +32,7 @@ pub async fn cancel(ex: Ex) {
     }
 }
 
-/// A task has one owner, and only who owns it can cancel it. So main gives the task to the
+/// A task has one owner, who alone can cancel it. So main gives the task to the
 /// canceller, and hears from that one what became of it: `None`, where asyncio raises again.
 pub async fn cancel_sleeping(ex: Ex) {
     println!("creating task");

@@ -9,11 +9,11 @@ use crate::python::delay;
 use crate::recipe::Recipe;
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::plain("start", "01", "a coroutine runs once the loop runs it", start),
-    Recipe::plain("result", "02", "what a coroutine returns", result),
-    Recipe::plain("chain", "03", "coroutines that await coroutines", chain),
-    Recipe::plain("by_hand", "04", "the same without async fn: a state machine", by_hand),
-    Recipe::plain("run", "30", "asyncio.run and sleep", run),
+    Recipe::plain("start", "a coroutine runs once the loop runs it", start),
+    Recipe::plain("result", "what a coroutine returns", result),
+    Recipe::plain("chain", "coroutines that await coroutines", chain),
+    Recipe::plain("by_hand", "the same without async fn: a state machine", by_hand),
+    Recipe::plain("run", "asyncio.run and sleep", run),
 ];
 
 /// An async block is a future, and so is what an async fn returns. As with a coroutine, none of it

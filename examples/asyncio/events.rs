@@ -8,21 +8,17 @@ use smol_servers::Timer;
 
 use crate::bits::{self, Condition, Event};
 use crate::python::truth;
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("event", "20", "a flag that tasks wait for", |ex| Box::pin(event(ex))),
-    Recipe::task("condition", "21", "some of those that wait, then all", |ex| {
-        Box::pin(condition(ex))
-    }),
-    Recipe::task("gate", "-", "an event that is cleared again", |ex| Box::pin(gate(ex))),
-    Recipe::task("work_on_event", "62", "workers that wait for an event", |ex| {
-        Box::pin(work_on_event(ex))
-    }),
+    task!(event, "a flag that tasks wait for"),
+    task!(condition, "some of those that wait, then all"),
+    task!(gate, "an event that is cleared again"),
+    task!(work_on_event, "workers that wait for an event"),
 ];
 
 /// For a flag that is set once, `OnceCell<()>` will do. An event that can be cleared is a `Cell<bool>`
-/// with a bell.
+/// and an `event_listener::Event`, which wakes those that wait.
 pub async fn event(ex: Ex) {
     let event = Rc::new(Event::default());
     println!("event start state: {}", truth(event.is_set()));

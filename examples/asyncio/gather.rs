@@ -6,16 +6,12 @@ use smol_servers::Timer;
 
 use crate::bits;
 use crate::python::{delay, list};
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("gather", "17", "two tasks at once, their results", |ex| Box::pin(gather(ex))),
-    Recipe::task("gather_order", "39", "results in the order of the tasks", |ex| {
-        Box::pin(gather_order(ex))
-    }),
-    Recipe::task("return_exceptions", "40", "one task fails, the others go on", |ex| {
-        Box::pin(return_exceptions(ex))
-    }),
+    task!(gather, "two tasks at once, their results"),
+    task!(gather_order, "results in the order of the tasks"),
+    task!(return_exceptions, "one task fails, the others go on"),
 ];
 
 /// Tasks run from `spawn` on, so this takes the 2 s of the longer one and not 3. To gather them is to
@@ -42,8 +38,9 @@ pub async fn gather_order(ex: Ex) {
 }
 
 /// A task that can fail returns a `Result`, and all of them come back, as with
-/// `return_exceptions=True`. Who wants an error at once awaits each task with `?`: the tasks behind the
-/// one that failed are dropped, and so cancelled; asyncio's gather leaves them running.
+/// `return_exceptions=True`. With `?` on each await, the first error in the order of the tasks ends it,
+/// and cancels the tasks behind it. For the first error in time, as a plain `gather` raises it, use
+/// `wait` with `first_exception`, and drop `tasks`; asyncio leaves the others running.
 pub async fn return_exceptions(ex: Ex) {
     let tasks = [
         ex.spawn(async { Ok(delay(2).await) }),

@@ -7,11 +7,11 @@ use futures_lite::StreamExt;
 use futures_lite::stream::unfold;
 use smol::LocalExecutor;
 
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("fib", "G1", "a generator of numbers", |ex| Box::pin(fib(ex))),
-    Recipe::plain("grep", "G2", "a generator that is sent lines", grep),
+    task!(fib, "a generator of numbers"),
+    Recipe::plain("grep", "a generator that is sent lines", grep),
 ];
 
 /// An async generator is a `Stream`, and `unfold` makes one of a state and a function. `async

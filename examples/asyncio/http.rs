@@ -9,7 +9,6 @@ mod response;
 mod server;
 
 use std::error::Error;
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::process::exit;
@@ -24,31 +23,24 @@ use smol::{LocalExecutor, Task};
 use smol_servers::{Limits, Listener, Timer, block_on, now, run, serve};
 
 use crate::bits::{all_completed, as_completed, first_completed, wait};
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
+use crate::signals::interrupt;
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::plain("http", "68", "GET /time on 127.0.0.1:8003 or a given address, until ^C", http),
-    Recipe::task("fetch_status", "38", "a client of such a server", |ex| {
-        Box::pin(fetch_status(ex))
-    }),
-    Recipe::task("fetch_as_completed", "41", "three requests, each answer as it comes", |ex| {
-        Box::pin(fetch_as_completed(ex))
-    }),
-    Recipe::task("fetch_all", "42", "wait until all are answered", |ex| Box::pin(fetch_all(ex))),
-    Recipe::task("fetch_exception", "43", "the same, where one request fails", |ex| {
-        Box::pin(fetch_exception(ex))
-    }),
-    Recipe::task("fetch_first", "44", "wait until the first is answered, three times", |ex| {
-        Box::pin(fetch_first(ex))
-    }),
-    Recipe::task("hung_clients", "68", "the server, and clients that stop halfway", |ex| {
-        Box::pin(hung_clients(ex))
-    }),
+    Recipe::plain("http", "GET /time on 127.0.0.1:8003 or a given address, until ^C", http)
+        .real_time(),
+    task!(fetch_status, "a client of such a server"),
+    task!(fetch_as_completed, "three requests, each answer as it comes"),
+    task!(fetch_all, "wait until all are answered"),
+    task!(fetch_exception, "the same, where one request fails"),
+    task!(fetch_first, "wait until the first is answered, three times"),
+    task!(hung_clients, "the server, and clients that stop halfway"),
 ];
 
 /// `web.run_app`: the handler goes to `serve` as the echo server's does, and with it come all of the
 /// library's limits. The path is looked up before the method is, so that an unknown path is 404 for
-/// every method, and a known one 405 for those that are not GET or HEAD.
+/// every method, and a known one 405 for those that are not GET or HEAD. ^C stops it in order: clients
+/// have two seconds to finish, and what the handler owns is dropped.
 pub fn http() {
     let given = std::env::args().skip_while(|argument| argument != "http").nth(1);
     let given = given.unwrap_or("127.0.0.1:8003".to_owned());
@@ -64,10 +56,11 @@ pub fn http() {
 
 fn serve_time(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind(&[address], Limits::default())?;
+    let stop = interrupt();
     println!("http://{}/time until ^C", listener.addresses()[0]);
     let executor = Rc::new(LocalExecutor::new());
     let website = website(|path| (path == "/time").then(|| Box::pin(async { time() }) as Resource));
-    Ok(block_on(run(&executor, serve(&executor, listener, pending::<()>(), website)))?)
+    Ok(block_on(run(&executor, serve(&executor, listener, stop, website)))?)
 }
 
 /// The time in UTC.
@@ -108,7 +101,7 @@ pub async fn fetch_all(ex: Ex) {
 }
 
 /// A task that fails ends with an `Err`, which nobody can overlook: `done_task.exception()` is a
-/// `match`. A panic is no exception: awaiting a task that panicked panics, too.
+/// `match`. Awaiting a task that panicked panics as well.
 pub async fn fetch_exception(ex: Ex) {
     let session = slow_website(&ex).await;
     let urls = ["http://localhost/after/1", "python://bad"];
@@ -117,7 +110,7 @@ pub async fn fetch_exception(ex: Ex) {
     report(&done, &tasks);
 }
 
-/// What is left in `tasks` is waited for again. The third mode, FIRST_EXCEPTION, is the question
+/// What is left in `tasks` is waited for again. The third mode, FIRST_EXCEPTION, is the predicate
 /// `first_exception` in the place of `first_completed`.
 pub async fn fetch_first(ex: Ex) {
     let session = slow_website(&ex).await;
@@ -129,8 +122,8 @@ pub async fn fetch_first(ex: Ex) {
     }
 }
 
-/// One who says nothing, one who stops halfway, and one whose request is answered at once: each has
-/// a task of its own, as in asyncio. The limit of 15 s is `wait_for` around the reading.
+/// One says nothing, one stops halfway, and one has its request answered at once. Each has a task of
+/// its own, as in asyncio. The limit of 15 s is `wait_for` around the reading.
 pub async fn hung_clients(ex: Ex) {
     let session = slow_website(&ex).await;
     let started = now();

@@ -9,13 +9,11 @@ use smol_servers::Timer;
 
 use crate::bits;
 use crate::python::{delay, truth};
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("lock", "19", "a lock that a callback releases", |ex| Box::pin(lock(ex))),
-    Recipe::task("critical_section", "60", "one task at a time", |ex| {
-        Box::pin(critical_section(ex))
-    }),
+    task!(lock, "a lock that a callback releases"),
+    task!(critical_section, "one task at a time"),
 ];
 
 /// There is no release(): dropping the guard releases. `lock_arc` gives a guard that borrows nothing

@@ -4,7 +4,7 @@
 //! one. A file here is a topic, a function in it a recipe; [`bits`] are the pieces of asyncio that
 //! smol lacks. README.md says what becomes of each name of asyncio.
 
-// A file taken from here into a crate of its own is to be seen there.
+// Items are `pub` so that a file can be copied into another crate.
 #![allow(unreachable_pub)]
 
 mod bits;
@@ -29,11 +29,14 @@ mod threads;
 mod timeouts;
 mod wait;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use recipe::{Recipe, Run};
+use signal_hook::consts::SIGPIPE;
+use signal_hook::flag::register_conditional_default;
 use smol::LocalExecutor;
 use smol_servers::{block_on, now, run};
 
@@ -59,6 +62,9 @@ const TOPICS: &[(&str, &[Recipe])] = &[
 ];
 
 fn main() -> ExitCode {
+    // A reader that closes the pipe, as `head` does, ends the program; otherwise println would panic.
+    let always = Arc::new(AtomicBool::new(true));
+    register_conditional_default(SIGPIPE, always).expect("SIGPIPE can be handled");
     let arguments = std::env::args_os().skip(1);
     let mut arguments: Vec<String> =
         arguments.map(|it| it.to_string_lossy().into_owned()).collect();
@@ -66,16 +72,9 @@ fn main() -> ExitCode {
     arguments.retain(|argument| argument != "--paused");
     match arguments.as_slice() {
         [] => list(),
-        // The server may be told where to listen.
-        [name, rest @ ..] if rest.is_empty() || name == "http" => {
-            match recipes().find(|recipe| recipe.name == name) {
-                Some(recipe) if is_paused => start_paused(recipe),
-                Some(recipe) => start(recipe),
-                None => wrong(&format!(
-                    "there is no recipe {name:?}; without a name, cargo run --example asyncio lists them"
-                )),
-            }
-        }
+        [name] => start_named(name, is_paused),
+        [name, _address] if name == "http" => start_named(name, is_paused),
+        [name, ..] if name == "http" => wrong("http takes one address at most"),
         _ => wrong("one recipe at a time: cargo run --example asyncio -- NAME"),
     }
 }
@@ -85,17 +84,26 @@ fn recipes() -> impl Iterator<Item = &'static Recipe> {
 }
 
 fn list() -> ExitCode {
-    let mut out = std::io::stdout().lock();
     for (topic, recipes) in TOPICS {
-        let lines =
-            recipes.iter().map(|it| format!("  {:<20}{:>6}  {}\n", it.name, it.number, it.about));
-        let text = format!("{topic}\n{}", lines.collect::<String>());
-        // Who closes the pipe, as `head` does, has read enough.
-        if out.write_all(text.as_bytes()).is_err() {
-            break;
+        println!("{topic}");
+        for recipe in *recipes {
+            println!("  {:<20}{}", recipe.name, recipe.about);
         }
     }
     ExitCode::SUCCESS
+}
+
+fn start_named(name: &str, is_paused: bool) -> ExitCode {
+    match recipes().find(|recipe| recipe.name == name) {
+        Some(recipe) if is_paused && recipe.is_real_time => {
+            wrong(&format!("{name} waits for what no clock can pause; start it without --paused"))
+        }
+        Some(recipe) if is_paused => start_paused(recipe),
+        Some(recipe) => start(recipe),
+        None => wrong(&format!(
+            "there is no recipe {name:?}; without a name, cargo run --example asyncio lists them"
+        )),
+    }
 }
 
 /// Runs a recipe and says how long it took.

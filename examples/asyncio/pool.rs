@@ -14,14 +14,12 @@ use smol_servers::echo;
 use crate::bits::{self, OpenConnection, Server, start_server};
 use crate::http::{Resource, Session, website};
 use crate::python::list;
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("pool", "45", "eight queries at once, six connections", |ex| Box::pin(pool(ex))),
-    Recipe::task("cursor", "46", "1000 rows, 50 at a time", |ex| Box::pin(cursor(ex))),
-    Recipe::task("app", "69", "what a website opens at its start and closes at its end", |ex| {
-        Box::pin(app(ex))
-    }),
+    task!(pool, "eight queries at once, six connections"),
+    task!(cursor, "1000 rows, 50 at a time"),
+    task!(app, "what a website opens at its start and closes at its end"),
 ];
 
 /// Connections that a pool has at most.
@@ -82,7 +80,7 @@ pub async fn pool(ex: Ex) {
 }
 
 /// `async for` is a stream and `while let`. It asks for the next rows when those it has are used up,
-/// so that nothing is fetched for who stops early.
+/// so that nothing is fetched for a reader that stops early.
 pub async fn cursor(ex: Ex) {
     let pool = Pool::start(&ex).await.expect("a server without an address");
     let queries = Cell::new(0);

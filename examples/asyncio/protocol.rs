@@ -1,5 +1,5 @@
-//! Sockets and protocols, the lower half of asyncio: what a server does with a connection, as a
-//! function and as an object with callbacks.
+//! Sockets and protocols, the lower half of asyncio: what a server does with a connection, in smol
+//! alone, as a function of the library, and as an object with callbacks.
 
 mod driver;
 
@@ -8,19 +8,38 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use async_channel::{Sender, bounded};
 use driver::{Protocol, Transport, drive};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, io::copy};
+use smol::net;
 use smol_servers::{CloseReason, Connection, Peer, echo};
 
 use crate::bits::{OpenConnection, Server, open_connection, start_server};
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("sockets", "36", "an echo server that says who connects", |ex| {
-        Box::pin(sockets(ex))
-    }),
-    Recipe::task("protocol", "25", "an echo server as an object with callbacks", |ex| {
-        Box::pin(protocol(ex))
-    }),
+    task!(streams, "an echo server and its client in smol alone").real_time(),
+    task!(sockets, "an echo server that says who connects").real_time(),
+    task!(protocol, "an echo server as an object with callbacks").real_time(),
 ];
+
+/// `start_server` and `open_connection` as a program of your own has them, with a task for each client.
+/// A clone of a stream is the same socket, so one is read and the other written. Nothing here bounds
+/// the clients; that is what `serve` is for.
+pub async fn streams(ex: Ex) {
+    let listener = net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let clients = ex.clone();
+    let _server = ex.spawn(async move {
+        while let Ok((stream, peer)) = listener.accept().await {
+            println!("accepted ('{}', {})", peer.ip(), peer.port());
+            clients.spawn(async move { copy(stream.clone(), stream).await }).detach();
+        }
+    });
+    let mut client = net::TcpStream::connect(address).await.expect("it listens");
+    client.write_all(b"hello\r\n").await.expect("it reads");
+    let mut answer = [0; 7];
+    client.read_exact(&mut answer).await.expect("it answers");
+    println!("b'{}'", answer.escape_ascii());
+}
 
 /// `sock_accept`, `sock_recv` and `sock_sendall` are what `serve` and a [`Connection`] do. This is
 /// all that is left: src/bin/echo.rs is the same server with its limits on the command line.

@@ -9,13 +9,13 @@ use futures_lite::future::yield_now;
 use smol_servers::Timer;
 
 use crate::bits::{self, LifoQueue, PriorityQueue, Queue};
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("queue", "22", "a producer, two consumers, and join", |ex| Box::pin(queue(ex))),
-    Recipe::task("workers", "63", "three workers share the work", |ex| Box::pin(workers(ex))),
-    Recipe::task("priority_queue", "64", "the smallest first", |ex| Box::pin(priority_queue(ex))),
-    Recipe::task("lifo_queue", "65", "the newest first", |ex| Box::pin(lifo_queue(ex))),
+    task!(queue, "a producer, two consumers, and join"),
+    task!(workers, "three workers share the work"),
+    task!(priority_queue, "the smallest first"),
+    task!(lifo_queue, "the newest first"),
 ];
 
 /// Room for two: `put` waits until a consumer has taken one. What a channel lacks is `join`, and
@@ -106,37 +106,37 @@ fn work_items() -> [WorkItem; 5] {
     ]
 }
 
-/// A channel knows one order, first in, first out. Another is a collection with a bell for those that
-/// wait. Without a bound, `put` never waits and is no async fn.
+/// A channel knows one order, first in, first out. For another, take a collection and an
+/// `event_listener::Event`, which wakes those that wait. Without a bound, `put` never waits and is no
+/// async fn.
 pub async fn priority_queue(ex: Ex) {
     let queue = Rc::new(PriorityQueue::new());
-    let worker = ex.spawn({
-        let queue = queue.clone();
-        async move {
-            for _ in 0..5 {
-                println!("{}", queue.get().await);
-            }
-        }
-    });
-    // The worker comes to its `get`, and waits there.
-    yield_now().await;
-    work_items().into_iter().for_each(|item| queue.put(item));
-    worker.await;
+    let worker = queue.clone();
+    pass_work_items(&ex, |item| queue.put(item), async move || worker.get().await).await;
 }
 
 /// The same with a `Vec`, which is a stack.
 pub async fn lifo_queue(ex: Ex) {
     let queue = Rc::new(LifoQueue::new());
-    let worker = ex.spawn({
-        let queue = queue.clone();
-        async move {
-            for _ in 0..5 {
-                println!("{}", queue.get().await);
-            }
+    let worker = queue.clone();
+    pass_work_items(&ex, |item| queue.put(item), async move || worker.get().await).await;
+}
+
+/// A worker waits for the items before they are put, and prints each that it gets.
+async fn pass_work_items(
+    ex: &Ex,
+    put: impl Fn(WorkItem),
+    get: impl AsyncFn() -> WorkItem + 'static,
+) {
+    let items = work_items();
+    let count = items.len();
+    let worker = ex.spawn(async move {
+        for _ in 0..count {
+            println!("{}", get().await);
         }
     });
     // The worker comes to its `get`, and waits there.
     yield_now().await;
-    work_items().into_iter().for_each(|item| queue.put(item));
+    items.into_iter().for_each(put);
     worker.await;
 }

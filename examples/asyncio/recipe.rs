@@ -1,4 +1,4 @@
-//! What a recipe is to the list and to who runs it.
+//! What a recipe is to the list and to the code that runs it.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -9,40 +9,45 @@ use smol::LocalExecutor;
 /// itself; here it is passed along.
 pub type Ex = Rc<LocalExecutor<'static>>;
 
-/// One program of the course.
+/// A program that the command line names.
 pub struct Recipe {
-    /// What it is called on the command line: the name of its function.
+    /// The name of its function.
     pub name: &'static str,
-    /// Its number in the course.
-    pub number: &'static str,
     /// One line about it.
     pub about: &'static str,
+    /// Whether it waits for what no clock can pause: threads, processes, signals, TCP.
+    pub is_real_time: bool,
     pub run: Run,
 }
 
 pub enum Run {
     /// An async function, to be spawned.
     Task(fn(Ex) -> Pin<Box<dyn Future<Output = ()>>>),
-    /// A function that calls `block_on` itself.
+    /// A function that calls `block_on` itself, or needs none.
     Plain(fn()),
 }
 
 impl Recipe {
-    pub const fn task(
-        name: &'static str,
-        number: &'static str,
-        about: &'static str,
-        future: fn(Ex) -> Pin<Box<dyn Future<Output = ()>>>,
-    ) -> Recipe {
-        Recipe { name, number, about, run: Run::Task(future) }
+    pub const fn plain(name: &'static str, about: &'static str, function: fn()) -> Recipe {
+        Recipe { name, about, is_real_time: false, run: Run::Plain(function) }
     }
 
-    pub const fn plain(
-        name: &'static str,
-        number: &'static str,
-        about: &'static str,
-        function: fn(),
-    ) -> Recipe {
-        Recipe { name, number, about, run: Run::Plain(function) }
+    pub const fn real_time(self) -> Recipe {
+        Recipe { is_real_time: true, ..self }
     }
 }
+
+/// A recipe of an async function, whose future is boxed: each such function has a future of another
+/// type.
+macro_rules! task {
+    ($function:ident, $about:literal) => {
+        Recipe {
+            name: stringify!($function),
+            about: $about,
+            is_real_time: false,
+            run: crate::recipe::Run::Task(|ex| Box::pin($function(ex))),
+        }
+    };
+}
+
+pub(crate) use task;

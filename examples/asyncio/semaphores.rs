@@ -7,10 +7,9 @@ use async_lock::Semaphore;
 use smol_servers::Timer;
 
 use crate::bits;
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
-pub const RECIPES: &[Recipe] =
-    &[Recipe::task("semaphore", "61", "two at a time", |ex| Box::pin(semaphore(ex)))];
+pub const RECIPES: &[Recipe] = &[task!(semaphore, "two at a time")];
 
 /// A permit is a guard: dropping it gives it back, so none is ever given back twice, which is what
 /// asyncio has a BoundedSemaphore for.

@@ -7,13 +7,11 @@ use futures_lite::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt};
 use smol::io::BufReader;
 use smol::process::Command;
 
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("subprocess", "66", "a talk with a child process, by turns", |ex| {
-        Box::pin(subprocess(ex))
-    }),
-    Recipe::plain("shell", "67", "the child: it says what it reads, until quit", shell),
+    task!(subprocess, "a talk with a child process, by turns").real_time(),
+    Recipe::plain("shell", "the child: it says what it reads, until quit", shell).real_time(),
 ];
 
 const PROMPT: &str = "Введите текст: ";

@@ -9,15 +9,15 @@ use smol_servers::{Timer, block_on, run};
 
 use crate::bits;
 use crate::python::{delay, truth};
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("create_task", "11", "a task and its result", |ex| Box::pin(create_task(ex))),
-    Recipe::plain("ensure_future", "14", "a function that takes a task", ensure_future),
-    Recipe::task("hello", "23", "a line each second", |ex| Box::pin(hello(ex))),
-    Recipe::task("switch", "24", "two tasks that take turns", |ex| Box::pin(switch(ex))),
-    Recipe::task("two_tasks", "31", "two tasks, the time of one", |ex| Box::pin(two_tasks(ex))),
-    Recipe::task("done", "32", "whether a task has ended", |ex| Box::pin(done(ex))),
+    task!(create_task, "a task and its result"),
+    Recipe::plain("ensure_future", "a function that takes a task", ensure_future),
+    task!(hello, "a line each second"),
+    task!(switch, "two tasks that take turns"),
+    task!(two_tasks, "two tasks, the time of one"),
+    task!(done, "whether a task has ended"),
 ];
 
 /// `spawn` starts a task. Keep what it returns: asyncio's task runs on when its handle is lost (and

@@ -16,26 +16,16 @@ use smol_servers::Timer;
 
 use crate::bits::{as_completed, gather, start_server};
 use crate::http::{Resource, website};
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::plain("processes", "50", "two that count at the same time", processes),
-    Recipe::task("pool_map", "51", "results in the order of the arguments", |_| {
-        Box::pin(pool_map())
-    }),
-    Recipe::task("run_in_executor", "52", "results as they come", |ex| {
-        Box::pin(run_in_executor(ex))
-    }),
-    Recipe::plain(
-        "shared_value",
-        "54",
-        "a number and an array that several write to",
-        shared_value,
-    ),
-    Recipe::plain("shared_lock", "55", "no increment is lost", shared_lock),
-    Recipe::task("thread_pool", "56", "200 blocking requests, and a report on them", |ex| {
-        Box::pin(thread_pool(ex))
-    }),
+    Recipe::plain("processes", "two that count at the same time", processes).real_time(),
+    task!(pool_map, "results in the order of the arguments").real_time(),
+    task!(run_in_executor, "results as they come").real_time(),
+    Recipe::plain("shared_value", "a number and an array that several write to", shared_value)
+        .real_time(),
+    Recipe::plain("shared_lock", "no increment is lost", shared_lock).real_time(),
+    task!(thread_pool, "200 blocking requests, and a report on them").real_time(),
 ];
 
 /// The course counts to ten times as much, which takes it seconds.
@@ -60,7 +50,7 @@ fn print_count((counter, time): (u64, Duration)) {
 }
 
 /// Python takes processes, since one interpreter runs one thread at a time. Rust has no such lock:
-/// threads do, and they cost less. Not for the servers, which have one thread.
+/// threads are enough. Not for the servers, which have one thread.
 pub fn processes() {
     let started = Instant::now();
     let counting = [MANY, 2 * MANY].map(|limit| thread::spawn(move || count(limit)));
@@ -71,9 +61,9 @@ pub fn processes() {
 }
 
 /// `unblock` runs a function on a thread of smol's pool and is a task like any other; there is no
-/// pool to be opened and closed. Who prints is the one who waits: what threads print themselves
+/// pool to be opened and closed. The waiting task prints, since what threads print themselves
 /// comes in any order. Not for the servers, which have one thread.
-pub async fn pool_map() {
+pub async fn pool_map(_ex: Ex) {
     let counting = [1, 3, 5, MANY, MANY / 2].map(|limit| unblock(move || count(limit)));
     let counts = gather(counting).await;
     counts.iter().copied().for_each(print_count);
@@ -91,8 +81,8 @@ pub async fn run_in_executor(ex: Ex) {
 }
 
 /// `Value` and `Array` are memory that processes share. Threads share all of it, and the compiler
-/// takes only what several of them may write to: here an atomic number, and an array in a lock.
-/// The servers share nothing, and use `Cell`.
+/// accepts only data that is safe to write from several threads: here an atomic number, and an array
+/// in a lock. The servers share nothing, and use `Cell`.
 pub fn shared_value() {
     let (value, array) = (AtomicI32::new(0), Mutex::new([0, 0]));
     thread::scope(|scope| {
@@ -122,8 +112,9 @@ pub fn shared_lock() {
     }
 }
 
-/// Functions that block, each on a thread of its own, of which there may be 500. The servers never do
-/// this: a client that waits costs them 1 KiB and no thread, also the one that is asked here.
+/// Functions that block, on a pool of up to 500 threads, which grows while work waits. The environment
+/// variable `BLOCKING_MAX_THREADS` changes the bound. The servers never do this: a client that waits
+/// costs them 1 KiB and no thread, also the one that is asked here.
 pub async fn thread_pool(ex: Ex) {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let answer = |_: &str| Some(Box::pin(async { "{}".to_owned() }) as Resource);

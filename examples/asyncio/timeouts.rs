@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::bits;
 use crate::python::{delay, truth};
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("wait_for", "34", "a task that takes too long", |ex| Box::pin(wait_for(ex))),
-    Recipe::task("shield", "35", "a timeout that leaves the task alone", |ex| Box::pin(shield(ex))),
+    task!(wait_for, "a task that takes too long"),
+    task!(shield, "a timeout that leaves the task alone"),
 ];
 
 /// A timeout is a race with a timer, and the loser is dropped. The task goes into the race, so it is

@@ -8,20 +8,14 @@ use smol_servers::Timer;
 
 use crate::bits::{self, OnCancel};
 use crate::python::list;
-use crate::recipe::{Ex, Recipe};
+use crate::recipe::{Ex, Recipe, task};
 
 pub const RECIPES: &[Recipe] = &[
-    Recipe::task("wait", "15", "until all have ended", |ex| Box::pin(wait(ex))),
-    Recipe::task("wait_timeout", "16", "at most so long, then cancel the rest", |ex| {
-        Box::pin(wait_timeout(ex))
-    }),
-    Recipe::task("first_completed", "44", "until one has ended, again and again", |ex| {
-        Box::pin(first_completed(ex))
-    }),
-    Recipe::task("first_exception", "44", "until one has failed", |ex| {
-        Box::pin(first_exception(ex))
-    }),
-    Recipe::task("as_completed", "18", "each as it ends", |ex| Box::pin(as_completed(ex))),
+    task!(wait, "until all have ended"),
+    task!(wait_timeout, "at most so long, then cancel the rest"),
+    task!(first_completed, "until one has ended, again and again"),
+    task!(first_exception, "until one has failed"),
+    task!(as_completed, "each as it ends"),
 ];
 
 /// Python's `done` is a set, in an order of its own; here it is a list, in the order in which they
@@ -70,7 +64,7 @@ pub async fn first_completed(ex: Ex) {
     }
 }
 
-/// A mode is a question about an output: here, whether it is an `Err`.
+/// The mode is a predicate on an output: here, whether it is an `Err`.
 pub async fn first_exception(ex: Ex) {
     let task = |millis| async move {
         Timer::after(Duration::from_millis(millis)).await;

@@ -1,10 +1,12 @@
 //! The recipes of the example `asyncio` print what the programs of the course print, and take the
 //! same time.
 
+mod bits;
 mod http;
 mod real_time;
 
 use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{OnceLock, mpsc};
@@ -134,11 +136,25 @@ fn wrong_name_is_told_where_the_right_ones_are() {
             "there is no recipe \"gater\"; without a name, cargo run --example asyncio lists them",
         ),
         (&["gather", "wait"], "one recipe at a time: cargo run --example asyncio -- NAME"),
+        (&["http", "127.0.0.1:0", "127.0.0.1:0"], "http takes one address at most"),
     ] {
         let output = asyncio(arguments);
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(stderr(&output), format!("asyncio: {message}\n"));
         assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn reader_that_closes_the_pipe_ends_the_program_quietly() {
+    for arguments in [&["cancel"] as &[&str], &[]] {
+        let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(program());
+        command.args(arguments).stdout(writer).stderr(Stdio::piped());
+        let output = end_of(command.spawn().expect("it runs"));
+        let pipe = Some(Signal::PIPE.as_raw());
+        assert_eq!((output.status.signal(), &*stderr(&output)), (pipe, ""), "{arguments:?}");
     }
 }
 

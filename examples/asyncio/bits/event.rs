@@ -25,7 +25,7 @@ impl Event {
         self.is_set.set(false);
     }
 
-    /// Between the question and `listen` nothing is awaited, so no `set` can be missed.
+    /// Between the check and `listen` nothing is awaited, so no `set` can be missed.
     pub async fn wait(&self) {
         if !self.is_set() {
             self.bell.listen().await;

@@ -17,9 +17,10 @@ pub struct OpenConnection {
 
 /// Reads and writes a connected `TcpStream` or `UnixStream` of the standard library.
 ///
-/// A `smol::net::TcpStream` does so by itself, but in smol's own reactor, which here would be a
-/// second thread. In the library's reactor connections belong to a server; this one accepts nothing
-/// and has this one connection.
+/// A program of your own needs no such thing: `smol::net::TcpStream` reads and writes by itself, in
+/// smol's reactor, as the recipe "streams" shows. This is how the recipes have clients in their own
+/// process, on the one thread and the paused clock. In the library's reactor connections belong to a
+/// server; this one accepts nothing and has this one connection.
 pub async fn open_connection(ex: &Ex, stream: impl Into<OwnedFd>) -> io::Result<OpenConnection> {
     let (sender, opened) = bounded(1);
     let hand_over = move |connection: Connection| {

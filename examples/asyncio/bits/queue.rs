@@ -14,7 +14,11 @@ pub struct Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// A queue of at most `size` items, at least 1.
+    /// A queue of at most `size` items. asyncio's `Queue()` without a size is
+    /// `async_channel::unbounded`.
+    ///
+    /// # Panics
+    /// If `size` is 0.
     pub fn new(size: usize) -> Queue<T> {
         let (sender, receiver) = bounded(size);
         Queue { sender, receiver, unfinished: Cell::new(0), finished: Bell::new() }
@@ -32,8 +36,12 @@ impl<T> Queue<T> {
     }
 
     /// To be called once for each item that was got.
+    ///
+    /// # Panics
+    /// If it is called more often than items were put, where asyncio raises ValueError.
     pub fn task_done(&self) {
-        self.unfinished.set(self.unfinished.get() - 1);
+        let unfinished = self.unfinished.get().checked_sub(1);
+        self.unfinished.set(unfinished.expect("task_done() called too many times"));
         if self.unfinished.get() == 0 {
             self.finished.notify(usize::MAX);
         }

@@ -12,7 +12,7 @@ use smol_servers::Timer;
 /// there are and leaves in `tasks` those that still run; clear it to cancel them.
 ///
 /// `enough` is the mode: [`all_completed`], [`first_completed`], [`first_exception`], or any other
-/// question about an output.
+/// predicate on an output.
 pub async fn wait<T>(
     tasks: &mut Vec<Task<T>>,
     enough: impl Fn(&T) -> bool,

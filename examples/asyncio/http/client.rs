@@ -14,7 +14,7 @@ const ANSWER_BYTES: usize = 64 * 1024;
 /// Header fields of an answer at most.
 const HEADERS: usize = 32;
 
-/// A website and who asks it.
+/// A website and its client.
 pub struct Session(Server);
 
 impl Session {

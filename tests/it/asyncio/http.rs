@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use proptest::prelude::*;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{asyncio, end_of, expected, is_like, program, start, stderr, stdout};
 use crate::harness::{Client, is_missing, take_turn};
@@ -355,6 +356,17 @@ fn client_that_has_sent_all_it_will_is_answered() {
     client.half_close();
     assert!(is_time(&answer(&mut client).body));
     client.expect_eof();
+}
+
+#[test]
+fn sigint_ends_the_server_in_order() {
+    let mut child = start(Command::new(program()).args(["http", "127.0.0.1:0"]));
+    let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+    stdout.read_line(&mut String::new()).expect("UTF-8");
+    kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");
+    let output = end_of(child);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).starts_with("took "), "{}", stderr(&output));
 }
 
 #[test]

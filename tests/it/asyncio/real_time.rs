@@ -9,8 +9,9 @@ use super::{asyncio, end_of, expected, is_like, program, start, stderr, stdout};
 
 /// All of them; each has a test here, and "http" has a file of its own.
 #[cfg(feature = "paused-clock")]
-pub(super) const RECIPES: [&str; 12] = [
+pub(super) const RECIPES: [&str; 13] = [
     "http",
+    "streams",
     "sockets",
     "protocol",
     "processes",
@@ -27,6 +28,7 @@ pub(super) const RECIPES: [&str; 12] = [
 #[test]
 fn recipes_on_sockets_threads_and_processes_print_what_the_course_prints() {
     for name in [
+        "streams",
         "sockets",
         "protocol",
         "processes",
@@ -39,6 +41,19 @@ fn recipes_on_sockets_threads_and_processes_print_what_the_course_prints() {
         let (printed, expected) = (stdout(&output), expected(name));
         assert!(is_like(&printed, &expected), "{name}: {printed:?}, not {expected:?}");
         assert!(output.status.success(), "{name}: {}", stderr(&output));
+    }
+}
+
+#[cfg(feature = "paused-clock")]
+#[test]
+fn recipes_that_wait_for_more_than_the_clock_refuse_the_paused_one() {
+    for name in RECIPES {
+        let output = asyncio(&["--paused", name]);
+        let says = format!(
+            "asyncio: {name} waits for what no clock can pause; start it without --paused\n"
+        );
+        assert_eq!((output.status.code(), &*stderr(&output)), (Some(2), &*says));
+        assert_eq!(stdout(&output), "");
     }
 }
 
