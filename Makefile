@@ -38,7 +38,7 @@ targets:
 
 fuzz:
 	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
-	for target in telnet text room resp; do $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(SECONDS) || exit 1; done
+	for target in telnet editor text room resp; do $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(SECONDS) || exit 1; done
 	PROPTEST_CASES=1000000 $(CARGO) test --release --locked --lib
 	PROPTEST_CASES=1200 $(CARGO) test --release --locked --features relay --test it -- relay::cut::wherever
 

@@ -16,6 +16,7 @@ mod presence;
 mod question;
 #[cfg(feature = "relay")]
 mod relay;
+mod rest;
 mod returning;
 
 use std::cell::{Cell, RefCell};
@@ -32,6 +33,8 @@ pub use participant::Participant;
 use crate::client::GOODBYE;
 use crate::client::rate_limit::RateLimit;
 use crate::client::reader::Reader;
+use crate::client::telnet::FIRST_OFFER;
+use crate::client::terminal::Terminal;
 use crate::moment::Moment;
 use crate::room::{BACKLOG_BYTES, Room};
 use crate::server::connection::Connection;
@@ -74,6 +77,11 @@ pub struct ChatConfig {
     pub ascii: bool,
     /// Newcomers are asked for a name.
     pub ask_names: bool,
+    /// Every client is offered a line editor as it connects: a telnet client, which agrees, keeps
+    /// the line that is typed in a row of its own, and any other one shows the nine bytes of the
+    /// offer. Without it, only clients that say by themselves that they have a window are offered
+    /// it, as PuTTY does.
+    pub edit: bool,
     /// How fast one client may speak.
     pub rate_limit: RateLimit,
     /// The longest time for which a line may wait, so that all that are said meanwhile go to each
@@ -91,6 +99,7 @@ impl Default for ChatConfig {
             timestamps: None,
             ascii: false,
             ask_names: false,
+            edit: false,
             rate_limit: RateLimit::default(),
             pause: Duration::from_millis(10),
         }
@@ -116,6 +125,8 @@ struct Inner {
     /// Why the host removes guests, by place, until they are gone.
     removals: RefCell<HashMap<usize, String>>,
     returning: RefCell<Returning>,
+    /// Set while there may be lines kept for guests, see `rest`.
+    looks_after: Cell<bool>,
     presence: RefCell<Presence>,
     feed: Feed,
     elsewhere: Elsewhere,
@@ -145,6 +156,7 @@ impl Chat {
             arrivals: Cell::default(),
             removals: RefCell::default(),
             returning: RefCell::default(),
+            looks_after: Cell::default(),
             presence: RefCell::default(),
             feed: Feed::default(),
             elsewhere: Elsewhere::default(),
@@ -250,8 +262,12 @@ impl Handler for Chat {
 /// Brings the client in, with the task that writes to it.
 fn enter(chat: Chat, mut input: Reader) -> impl Future<Output = Result<Guest, CloseReason>> {
     let (given, connection) = (chat.guest_name(), input.connection().clone());
+    input.offer_editor(Terminal::new(), chat.0.config.edit, chat.0.config.ascii);
     // A block and not an `async fn`, see client.rs.
     async move {
+        if chat.0.config.edit {
+            connection.write_all(&FIRST_OFFER).await?;
+        }
         let Newcomer { name, said } =
             question::newcomer(&chat, &connection, &mut input, &given).await?;
         let longest = chat.0.config.pause;

@@ -17,10 +17,12 @@
 //! So an idle client of the chat takes 1 KiB of memory outside the kernel;
 //! `tests/it/footprint.rs` fails at 2 KiB.
 
+pub(crate) mod editor;
 pub(crate) mod rate_limit;
 pub(crate) mod reader;
 pub(crate) mod sniffer;
 pub(crate) mod telnet;
+pub(crate) mod terminal;
 pub(crate) mod writer;
 
 /// The last line that a client reads when its server shuts down; not in echo, which sends nothing

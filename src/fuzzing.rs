@@ -1,5 +1,6 @@
 //! The properties that the fuzz targets try to break; cargo-fuzz sets the `cfg` for this module.
 
+use crate::client::editor::{Edited, Editor, ROW_BYTES};
 use crate::client::telnet::{Event, LINE_BYTES, REPLIES, Telnet};
 #[cfg(feature = "relay")]
 use crate::relay::resp::{ARRAY_VALUES, Decoder, Malformed, REPLY_VALUES, Reply, command};
@@ -14,24 +15,32 @@ pub fn room(limit: u16, steps: &[[u8; 4]]) {
     Model::run(usize::from(limit), steps);
 }
 
-/// Any bytes at any split: the same events, replies under their cap, lines under theirs.
+/// Any bytes at any split, of a client that may have no editor, is to be offered one, or was: the
+/// same events, replies under their cap, lines under theirs.
 ///
 /// # Panics
 /// When it does not hold.
 pub fn telnet(size: u8, bytes: &[u8]) {
-    let whole = events(bytes.chunks(bytes.len().max(1)));
-    assert_eq!(whole, events(bytes.chunks(usize::from(size).max(1))));
-    let count =
-        |wanted: fn(&Event) -> bool| whole.iter().filter(|(event, _)| wanted(event)).count();
-    let replies = count(|event| matches!(event, Event::Reply(_) | Event::AreYouThere));
-    let lines = count(|event| *event == Event::Line);
-    let commands = bytes.iter().filter(|byte| **byte == 0xff).count();
-    // BINARY is asked for with three replies.
-    assert!(replies <= usize::from(REPLIES) + lines + commands + 3);
+    for offer in [None, Some(false), Some(true)] {
+        let whole = events(offer, bytes.chunks(bytes.len().max(1)));
+        assert_eq!(whole, events(offer, bytes.chunks(usize::from(size).max(1))));
+        let count =
+            |wanted: fn(&Event) -> bool| whole.iter().filter(|(event, _)| wanted(event)).count();
+        let replies = count(|event| matches!(event, Event::Reply(_) | Event::AreYouThere));
+        let lines = count(|event| *event == Event::Line);
+        let commands = bytes.iter().filter(|byte| **byte == 0xff).count();
+        // BINARY is asked for with three replies, the editor offered with three, and that is taken
+        // back with two.
+        assert!(replies <= usize::from(REPLIES) + lines + commands + 8);
+    }
 }
 
-fn events<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<(Event, Vec<u8>)> {
+fn events<'a>(
+    offer: Option<bool>,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> Vec<(Event, Vec<u8>)> {
     let mut telnet = Telnet::default();
+    offer.into_iter().for_each(|was_offered| telnet.offer(was_offered));
     let mut events = Vec::new();
     for mut piece in pieces {
         while let Some(event) = telnet.next(&mut piece) {
@@ -39,6 +48,50 @@ fn events<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<(Event, Vec<u8>)> {
             events.push((event, telnet.line().to_vec()));
         }
         assert!(telnet.unfinished().len() <= LINE_BYTES);
+    }
+    events
+}
+
+/// Any keys at any split, with lines that come in between: the same lines are said, each within its
+/// bound and clean already, and what is drawn is bounded and in the closed alphabet but for the few
+/// sequences that move the cursor.
+///
+/// # Panics
+/// When it does not hold.
+pub fn editor(size: u8, columns: u16, keys: &[u8]) {
+    let whole = edited(columns, keys.chunks(keys.len().max(1)));
+    assert_eq!(whole, edited(columns, keys.chunks(usize::from(size).max(1))));
+    for event in &whole {
+        let Edited::Line(line) = event else { continue };
+        let mut again = String::new();
+        clean(line.as_bytes(), &mut again);
+        assert_eq!(*line, again);
+        assert!(line.len() <= LINE_BYTES);
+    }
+}
+
+fn edited<'a>(columns: u16, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Edited> {
+    const KNOWN: [&str; 9] = [
+        "\x1b[?2004h",
+        "\x1b[?2004l",
+        "\x1b[H",
+        "\x1b[2J",
+        "\r\0",
+        "\x1b[K",
+        "\x1b[J",
+        "\x1b7",
+        "\x1b8",
+    ];
+    let mut editor = Editor::new(columns, false);
+    let mut events = Vec::new();
+    for (n, piece) in pieces.enumerate() {
+        events.extend(piece.iter().filter_map(|byte| editor.key(*byte)));
+        editor.set_columns(columns.wrapping_add(n as u16));
+        let drawn = editor.framed(if n % 2 == 0 { b"" } else { b"<bob> hi" });
+        assert!(drawn.len() <= 2 * ROW_BYTES && !editor.is_due());
+        let mut shown = String::from_utf8(drawn).expect("whole characters");
+        KNOWN.iter().for_each(|known| shown = shown.replace(known, ""));
+        assert!(shown.chars().all(is_shown), "{shown:?}");
     }
     events
 }

@@ -34,7 +34,7 @@ use futures_lite::future::{or, zip};
 use smol::LocalExecutor;
 
 pub use args::{Args, END};
-pub use memory::{BACKLOG_BYTES, ECHO_BYTES, TERMINAL_BYTES};
+pub use memory::{BACKLOG_BYTES, ECHO_BYTES, EDITING_BYTES, TERMINAL_BYTES};
 #[cfg(not(feature = "relay"))]
 pub use no_relay::{Engine, check_room, join, parse_engine};
 #[cfg(feature = "relay")]

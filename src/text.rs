@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// Marks of no width on one character, at most. More of them stack over the lines above and
 /// below; no script in use needs as many.
-const MARKS: usize = 8;
+pub(crate) const MARKS: usize = 8;
 
 /// Appends the line to `out`: invalid UTF-8 becomes U+FFFD (one for each maximal subpart, as
 /// Unicode 3.9 recommends), TAB a space, whatever is not [shown](is_shown) nothing, and so do

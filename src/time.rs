@@ -178,7 +178,7 @@ async fn until_leave(connection: &Connection, member: &Member) -> Result<(), Clo
             Event::Reply(bytes) => {
                 let _too_many_unread = member.tell(bytes);
             }
-            Event::Line | Event::AreYouThere => {}
+            _ => {}
         }
     }
     // In a box, see client.rs.

@@ -12,7 +12,7 @@ const CHAT: Program = Program {
     port: 8002,
     kernel_buffer: 16 * 1024,
     backlog_bytes: program::BACKLOG_BYTES,
-    client_bytes: program::TERMINAL_BYTES,
+    client_bytes: program::EDITING_BYTES,
     help: "\
 $0: what one client writes, all others read; telnet, PuTTY or nc is the client
 
@@ -31,6 +31,8 @@ Options:
                      /etc/localtime's, as it is at the start)
   --ascii            show ? for whatever is not ASCII, for terminals that do not show UTF-8
   --ask-names        ask newcomers for a name
+  --edit             offer telnet clients a line editor as they connect, so that what others say
+                     does not tear the line being typed; nc shows the offer as garbage
   --rate LINES       lines a second from one client, the rest waits, 0 to 1000000;
                      0 is no limit (100)
   --burst LINES      lines at once before that, 0 to 1000000; 0 is no limit (1000)
@@ -66,7 +68,8 @@ struct Options {
 
 impl Options {
     fn read(&mut self, args: &mut Args) -> Result<bool, String> {
-        let ChatConfig { history, ascii, ask_names, rate_limit, pause, .. } = &mut self.config;
+        let ChatConfig { history, ascii, ask_names, edit, rate_limit, pause, .. } =
+            &mut self.config;
         match args.option() {
             "history" => *history = args.number(0..=1000)?,
             "relay" => self.engine = Some(program::parse_engine(&args.text()?)?),
@@ -80,6 +83,7 @@ impl Options {
             "timestamps" => self.timestamps = true,
             "ascii" => *ascii = true,
             "ask-names" => *ask_names = true,
+            "edit" => *edit = true,
             "rate" => rate_limit.rate = args.number(0..=1_000_000)?,
             "pause" => *pause = Duration::from_millis(args.number(0..=1000)?),
             "burst" => rate_limit.burst = args.number(0..=1_000_000)?,

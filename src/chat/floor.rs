@@ -10,11 +10,13 @@ use std::rc::Rc;
 
 use futures_lite::future::yield_now;
 
+use crate::client::editor::ERASE_BYTES;
 use crate::room::LINE_BYTES;
 use crate::server::limits::BUFFER_BYTES;
 
-/// Bytes that a writer takes in a turn, at least: a buffer, less a line that did not fit any more.
-const TURN_BYTES: usize = BUFFER_BYTES - LINE_BYTES;
+/// Bytes that a writer takes in a turn, at least: a buffer, less what erases the row of an editor
+/// and a line that did not fit any more.
+const TURN_BYTES: usize = BUFFER_BYTES - ERASE_BYTES - LINE_BYTES;
 
 /// Bytes left at which guests that say much are held back. The line that reaches this mark is still
 /// published, so no more than one turn is then left.

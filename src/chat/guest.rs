@@ -8,11 +8,11 @@ use futures_lite::future::yield_now;
 
 use super::events::Event as ChatEvent;
 use super::presence::{self, Change, SUMMARY, Telling};
-use super::{BROKEN_HINT, Chat, Participant, farewell, history, names};
+use super::{BROKEN_HINT, Chat, Participant, farewell, history, names, rest};
 use crate::client::GOODBYE;
 use crate::client::reader::Reader;
 use crate::client::telnet::{Event, TIMING_MARK_REPLY};
-use crate::client::writer::{missed_notice, pump};
+use crate::client::writer::{missed_notice, pump_to};
 use crate::driver::{Timer, now};
 use crate::moment::Moment;
 use crate::room::Member;
@@ -25,7 +25,7 @@ use crate::text;
 const BACKLOG_PAUSE: Duration = Duration::from_millis(100);
 
 /// On a line of its own, since the client's terminal stands behind what was typed before ^C.
-const INTERRUPT_HINT: &[u8] = b"\r\n*** ^C again to leave\r\n";
+const INTERRUPT_HINT: &str = "\r\n*** ^C again to leave\r\n";
 
 /// Words that are commands elsewhere, with which people try to leave or to find help.
 const COMMANDS: [&str; 8] = ["/quit", "/exit", "/q", "/bye", "/leave", "/help", "/who", "/nick"];
@@ -58,7 +58,8 @@ impl Guest {
         connection.set_name(name);
         let (peer, name) = (connection.peer(), connection.name());
         log::info!(peer:%, name; "joined");
-        let participant = Participant { connection: connection.clone() };
+        let terminal = input.terminal().clone();
+        let participant = Participant { connection: connection.clone(), terminal };
         let place = chat.0.participants.borrow_mut().insert(participant);
         announce(&chat, &connection, Change::Joined, "joined");
         let member = chat.0.room.join();
@@ -71,19 +72,22 @@ impl Guest {
     pub(super) fn writer(&self) -> impl Future<Output = Result<(), CloseReason>> + 'static {
         let (chat, connection) = (self.chat.clone(), self.connection().clone());
         let (member, welcome) = (self.member.clone(), self.welcome());
+        let terminal = self.input.terminal().clone();
         let past = chat.0.room.history(chat.0.config.history);
         // In a box, see client.rs.
         let greeting = Box::pin(async move {
-            connection.write_all(welcome.as_bytes()).await?;
+            // The row in which it typed its name.
+            let welcome = [terminal.erase(), welcome.as_bytes()].concat();
+            connection.write_all(&welcome).await?;
             if let Some(motd) = &chat.0.config.motd {
                 connection.write_all(motd.as_bytes()).await?;
             }
             history::tell(&chat, &connection, &past).await?;
-            Ok((connection, member))
+            Ok((connection, member, terminal))
         });
         async move {
-            let (connection, member) = greeting.await?;
-            pump(connection.clone(), member, missed_notice).await?;
+            let (connection, member, terminal) = greeting.await?;
+            pump_to(terminal, connection.clone(), member, missed_notice).await?;
             if connection.close_reason() == Some(CloseReason::GoingDown) {
                 // Told, it would overtake the lines that wait for the end of a pause.
                 Box::pin(connection.write_all(GOODBYE.as_bytes())).await?;
@@ -131,7 +135,7 @@ impl Guest {
                     // Telnet throws away what it reads between its ^C and this answer, so the
                     // first hint was not seen.
                     if interrupted && bytes == TIMING_MARK_REPLY {
-                        self.answer(INTERRUPT_HINT);
+                        self.answer(INTERRUPT_HINT.as_bytes());
                     }
                 }
                 Event::AreYouThere => {
@@ -141,11 +145,18 @@ impl Guest {
                     self.answer(b"*** yes, still here\r\n");
                 }
                 Event::Interrupt if interrupted => return Ok(()),
+                // The second one in the editor is leaving already.
+                Event::Interrupt if self.input.is_editing() => {
+                    self.answer(INTERRUPT_HINT.trim_start().as_bytes());
+                }
                 Event::Interrupt => {
                     interrupted = true;
-                    self.answer(INTERRUPT_HINT);
+                    self.answer(INTERRUPT_HINT.as_bytes());
                 }
                 Event::Leave => return Ok(()),
+                Event::Typed => self.member.wake(),
+                // The reader's.
+                Event::Edit(_) | Event::Key(_) | Event::Columns(_) => {}
             }
         }
         self.say(self.input.unfinished());
@@ -186,7 +197,12 @@ impl Guest {
                 ChatEvent::Said { name: self.connection().name().to_owned(), text }
             });
             self.chat.0.floor.add(said.len());
-            self.member.publish_clean(&said);
+            if self.input.is_editing() {
+                rest::look_after(&self.chat, self.connection());
+                self.member.publish_to_all(&said);
+            } else {
+                self.member.publish_clean(&said);
+            }
         }
     }
 

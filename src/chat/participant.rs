@@ -1,5 +1,6 @@
 //! A guest as a host sees it.
 
+use crate::client::terminal::Terminal;
 use crate::server::connection::{Connection, Traffic};
 use crate::server::peer::Peer;
 
@@ -8,6 +9,7 @@ use crate::server::peer::Peer;
 #[derive(Clone, Debug)]
 pub struct Participant {
     pub(super) connection: Connection,
+    pub(super) terminal: Terminal,
 }
 
 impl Participant {

@@ -46,8 +46,10 @@ pub(super) async fn newcomer(
         Timer::after(NAME_TIMEOUT).await;
         Ok(Newcomer::default())
     };
+    let terminal = input.terminal().clone();
     or(ask(chat, connection, input, given), late).await.inspect_err(|reason| {
-        let _best_effort = connection.try_write(farewell(*reason).unwrap_or_default().as_bytes());
+        let farewell = farewell(*reason).unwrap_or_default();
+        let _best_effort = connection.try_write(&[&terminal.end(), farewell.as_bytes()].concat());
     })
 }
 
@@ -59,7 +61,7 @@ async fn ask(
     given: &str,
 ) -> Result<Newcomer, CloseReason> {
     let question = format!("*** what name shall the others read? Enter keeps {given}\r\n");
-    connection.write_all(question.as_bytes()).await?;
+    tell(connection, input, question.as_bytes()).await?;
     while next_line(connection, input, &question).await? {
         let line = input.line().to_vec();
         let more = or(async { next_line(connection, input, "").await.map(Some) }, async {
@@ -76,7 +78,7 @@ async fn ask(
             return Ok(Newcomer { name: None, said });
         }
         if text::has_broken_character(&line) {
-            connection.write_all(BROKEN_HINT).await?;
+            tell(connection, input, BROKEN_HINT).await?;
             continue;
         }
         let name = String::from_utf8_lossy(&line).trim().to_owned();
@@ -99,7 +101,7 @@ async fn ask(
             Ok(name) => return Ok(Newcomer { name: Some(name), said: Vec::new() }),
             Err(why) => why,
         };
-        connection.write_all(format!("*** {why}\r\n").as_bytes()).await?;
+        tell(connection, input, format!("*** {why}\r\n").as_bytes()).await?;
     }
     if input.unfinished().is_empty() { Err(CloseReason::Left) } else { Ok(Newcomer::default()) }
 }
@@ -115,9 +117,17 @@ async fn next_line(
         match event {
             Event::Line => return Ok(true),
             Event::Reply(bytes) => connection.write_all(&bytes).await?,
-            Event::AreYouThere => connection.write_all(here.as_bytes()).await?,
+            Event::AreYouThere => tell(connection, input, here.as_bytes()).await?,
+            Event::Typed => tell(connection, input, b"").await?,
             Event::Interrupt | Event::Leave => return Err(CloseReason::Left),
+            // The reader's.
+            Event::Edit(_) | Event::Key(_) | Event::Columns(_) => {}
         }
     }
     Ok(false)
+}
+
+/// Writes whole lines above what the newcomer types, or with none brings that up to date.
+async fn tell(connection: &Connection, input: &Reader, lines: &[u8]) -> Result<(), CloseReason> {
+    connection.write_all(&input.terminal().framed(lines)).await
 }

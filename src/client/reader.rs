@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use futures_lite::future::{or, poll_fn, yield_now};
 
+use super::editor::{Edited, Editor};
 use super::rate_limit::{RateLimit, Usage};
 use super::sniffer::Sniffer;
 use super::telnet::{Event, Telnet};
+use super::terminal::Terminal;
 use crate::driver::{Timer, now};
 use crate::server::Buffer;
 use crate::server::connection::Connection;
@@ -30,16 +32,26 @@ const MUCH: Duration = Duration::from_millis(100);
 /// Bytes of a line that are as much work as one event more.
 const EVENT_BYTES: usize = 64;
 
+/// Keys that are as much work as one event more.
+const EVENT_KEYS: u8 = 4;
+
 /// A client's events. While it waits for bytes it holds no buffer.
 #[derive(Debug)]
 pub(crate) struct Reader {
     connection: Connection,
     telnet: Telnet,
     sniffer: Sniffer,
+    terminal: Terminal,
+    /// Whether its editor is to show nothing but ASCII.
+    ascii: bool,
     /// What was read and not parsed yet.
     buffer: Option<Buffer>,
     /// Events since others had their turn; a long line counts for several.
     events: u8,
+    /// Keys that are no event yet.
+    keys: u8,
+    /// Whether keys have come since [`Event::Typed`].
+    typed: bool,
     /// Whether the last read was full: two screens of text at once, and maybe more.
     full: bool,
     rate_limit: RateLimit,
@@ -56,13 +68,35 @@ impl Reader {
             connection,
             telnet: Telnet::default(),
             sniffer: Sniffer::default(),
+            terminal: Terminal::default(),
+            ascii: false,
             buffer: None,
             events: 0,
+            keys: 0,
+            typed: false,
             full: false,
             rate_limit,
             usage,
             over: Duration::ZERO,
         }
+    }
+
+    /// Lets the client have an editor at this terminal: it was sent the
+    /// [`FIRST_OFFER`](super::telnet::FIRST_OFFER), or will be offered it once it says by itself
+    /// that it has a window. One that shows only `ascii` is echoed nothing else.
+    pub(crate) fn offer_editor(&mut self, terminal: Terminal, was_offered: bool, ascii: bool) {
+        (self.terminal, self.ascii) = (terminal, ascii);
+        self.telnet.offer(was_offered);
+    }
+
+    /// The client's terminal.
+    pub(crate) fn terminal(&self) -> &Terminal {
+        &self.terminal
+    }
+
+    /// Whether the client has the editor.
+    pub(crate) fn is_editing(&self) -> bool {
+        self.telnet.is_editing()
     }
 
     /// What it reads from.
@@ -91,6 +125,12 @@ impl Reader {
             if let Some(event) = self.parse() {
                 return Ok(Some(event));
             }
+            if self.buffer.is_some() {
+                continue;
+            }
+            if std::mem::take(&mut self.typed) {
+                return Ok(Some(Event::Typed));
+            }
             let buffer = poll_fn(|cx| self.connection.poll_read(cx, INPUT_BYTES)).await?;
             if buffer.is_empty() {
                 return Ok(None);
@@ -104,13 +144,58 @@ impl Reader {
         }
     }
 
-    /// The next event in what was read already.
+    /// The next event in what was read already; `None` where there is none, or the turn is over.
     fn parse(&mut self) -> Option<Event> {
-        let buffer = self.buffer.as_mut()?;
-        let mut rest = &buffer[..];
-        let event = self.telnet.next(&mut rest);
-        let parsed = buffer.len() - rest.len();
-        buffer.advance(parsed);
+        while usize::from(self.events) < BUDGET {
+            let buffer = self.buffer.as_mut()?;
+            let mut rest = &buffer[..];
+            let event = self.telnet.next(&mut rest);
+            let parsed = buffer.len() - rest.len();
+            buffer.advance(parsed);
+            match event {
+                None => self.buffer = None,
+                Some(event) => {
+                    let event = self.edit(event);
+                    self.count(event);
+                    if event.is_some() {
+                        return event;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Hands the editor what is its; the others, and what came of that, are for the service.
+    fn edit(&mut self, event: Event) -> Option<Event> {
+        let terminal = &self.terminal;
+        match event {
+            Event::Edit(true) => {
+                let editor = Editor::new(self.telnet.columns(), self.ascii);
+                terminal.begin(editor, &self.telnet.take_unfinished());
+            }
+            Event::Edit(false) => terminal.editor()?.end(),
+            Event::Columns(columns) => terminal.editor()?.set_columns(columns),
+            Event::Key(byte) => {
+                self.typed = true;
+                let edited = terminal.editor()?.key(byte);
+                return edited.map(|edited| match edited {
+                    Edited::Line(line) => {
+                        self.telnet.set_line(line.into_bytes());
+                        Event::Line
+                    }
+                    Edited::Interrupt => Event::Interrupt,
+                    Edited::Leave => Event::Leave,
+                });
+            }
+            event => return Some(event),
+        }
+        self.typed = true;
+        None
+    }
+
+    /// Counts one event, or a key.
+    fn count(&mut self, event: Option<Event>) {
         match event {
             Some(Event::Line) => {
                 // At most 1 + LINE_BYTES / EVENT_BYTES, which is 16.
@@ -118,9 +203,11 @@ impl Reader {
                 self.over = self.usage.line(self.rate_limit, now());
             }
             Some(_) => self.events += 1,
-            None => self.buffer = None,
+            None => {
+                self.keys = (self.keys + 1) % EVENT_KEYS;
+                self.events += u8::from(self.keys == 0);
+            }
         }
-        event
     }
 
     /// The line of the last [`Event::Line`].

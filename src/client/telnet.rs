@@ -1,9 +1,12 @@
 //! A telnet client's bytes, turned into lines and the few commands that matter (RFC 854). No I/O.
 //!
 //! It serves clients that speak no telnet just as well: PuTTY raw, nc, ncat. Nothing is negotiated
-//! before the client has sent a telnet command, and then one option: it is asked for BINARY
-//! (RFC 856), see `REQUESTS`. Every other option is refused, so every client stays in the line mode
-//! that it starts in. Any input may be split at any byte.
+//! before the client has sent a telnet command, unless the service has sent the [`FIRST_OFFER`].
+//! Then it is asked for BINARY (RFC 856), see `REQUESTS`. One that says by itself that it knows the
+//! size of its window is offered the editor, where the service has one: that we show what is typed
+//! (ECHO, RFC 857), and that it sends each key at once (SGA, RFC 858). Every other option is refused,
+//! and a client that does not agree stays in the line mode that it starts in. Any input may be split
+//! at any byte.
 
 use crate::text::{character_start, continues_character};
 
@@ -15,9 +18,13 @@ pub(crate) const LINE_BYTES: usize = 1000;
 /// (RFC 1143), and a flood of requests would be answered by a flood.
 pub(crate) const REPLIES: u8 = 40;
 
-/// Bytes of a suboption, at most. We agree to no option that has any, so a longer one has lost its
-/// end: what follows is skipped up to the end of that line, and then read again.
+/// Bytes of a suboption, at most. The only one we ask for has five, so a longer one has lost its end:
+/// what follows is skipped up to the end of that line, and then read again.
 const SUBOPTION_BYTES: u8 = 64;
+
+/// Bytes of the suboption that tells the size of a window: the option, two for its columns and two
+/// for its rows (RFC 1073).
+const SIZE_BYTES: u8 = 5;
 
 /// What the client did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +42,19 @@ pub(crate) enum Event {
     Interrupt,
     /// It wants to leave: end of file, or ^D on an empty line.
     Leave,
+    /// For the reader: it has agreed to the editor, or agrees no more.
+    Edit(bool),
+    /// For the reader: it sent this byte to the editor.
+    Key(u8),
+    /// For the reader: its window has so many columns; 0 is unknown.
+    Columns(u16),
+    /// Keys have changed what the editor shows; told by the reader, once it has taken them all.
+    Typed,
 }
+
+/// What offers the editor to a client that has said nothing yet.
+pub(crate) const FIRST_OFFER: [u8; 9] =
+    [IAC, WILL, ECHO, IAC, WILL, GO_AHEAD, IAC, DO, WINDOW_SIZE];
 
 /// The answer to the timing mark that telnet sends behind its ^C (RFC 860).
 pub(crate) const TIMING_MARK_REPLY: [u8; 3] = [IAC, WILL, TIMING_MARK];
@@ -55,30 +74,54 @@ const BREAK: u8 = 243;
 const SE: u8 = 240;
 const SUSPEND: u8 = 237;
 const END_OF_FILE: u8 = 236;
+const WINDOW_SIZE: u8 = 31;
 const TIMING_MARK: u8 = 6;
+const GO_AHEAD: u8 = 3;
+const ECHO: u8 = 1;
 const BINARY: u8 = 0;
 
-/// What a client is sent, one reply after the other, once it has used a command: a request to send
+/// What we say by ourselves, in this order; each is due once.
+const DUE: [[u8; 2]; 8] = [
+    [DO, BINARY],
+    [WILL, BINARY],
+    [WONT, BINARY],
+    [WILL, ECHO],
+    [WILL, GO_AHEAD],
+    [DO, WINDOW_SIZE],
+    [WONT, ECHO],
+    [WONT, GO_AHEAD],
+];
+
+/// Those of [`DUE`], as bits, that a client is sent once it has used a command: a request to send
 /// its bytes as they are typed, the same offered by us, and the offer withdrawn.
 ///
 /// The telnet of inetutils takes bytes of UTF-8 characters for control keys until it is asked for
 /// BINARY. The offer sets its terminal right: it has taken 0x85 for the key that turns the
 /// keyboard's echo off, and forgets that when an option of ours changes.
-const REQUESTS: [u8; 3] = [DO, WILL, WONT];
+const REQUESTS: u8 = 0b0000_0111;
+
+/// Those that offer the editor, and those that take the offer back.
+const OFFER: u8 = 0b0011_1000;
+const END_OF_OFFER: u8 = 0b1100_0000;
 
 /// The parser of one client's bytes: call [`next`](Self::next) until it has no more events.
 #[derive(Debug, Default)]
 pub(crate) struct Telnet {
     state: State,
     binary: Binary,
-    /// How many of [`REQUESTS`] were sent.
-    requested: u8,
+    editing: Editing,
+    /// What of [`DUE`] is to be sent.
+    due: u8,
     /// Its DO BINARY is still to come, as the answer to our WILL.
     offered: bool,
     /// A CR ended the last line: an LF or NUL that follows belongs to it.
     after_cr: bool,
     /// Replies given and not earned again, at most [`REPLIES`].
     replies: u8,
+    /// The columns of its window, once it has said.
+    columns: u16,
+    /// The last two bytes of a suboption that may be those columns.
+    size: [u8; 2],
     line: Vec<u8>,
     /// Bytes at the start of `line` that are the last event's line; at most [`LINE_BYTES`].
     taken: u16,
@@ -94,6 +137,19 @@ enum Binary {
     Asked,
     /// It said WONT: a WILL that follows is its own wish, and wants an answer.
     Refused,
+    Agreed,
+}
+
+/// Whether the client has the editor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Editing {
+    /// It never will: the service has none, or the client has refused.
+    #[default]
+    Never,
+    /// It will be offered, once the client offers to say the size of its window.
+    Possible,
+    Offered,
+    /// The client leaves it to us to show what is typed.
     Agreed,
 }
 
@@ -120,11 +176,8 @@ impl Telnet {
         self.line.drain(..usize::from(self.taken));
         self.taken = 0;
         loop {
-            if self.is_telnet() && usize::from(self.requested) < REQUESTS.len() {
-                let verb = REQUESTS[usize::from(self.requested)];
-                self.requested += 1;
-                self.offered = true;
-                return Some(Event::Reply([IAC, verb, BINARY]));
+            if self.due > 0 {
+                return Some(self.say_due());
             }
             let Some((&byte, rest)) = input.split_first() else { break };
             *input = rest;
@@ -153,6 +206,41 @@ impl Telnet {
         self.binary != Binary::Unasked
     }
 
+    /// The client may have the editor: it was sent [`FIRST_OFFER`], or will be offered it once it
+    /// says that it has a window.
+    pub(crate) fn offer(&mut self, was_offered: bool) {
+        self.editing = if was_offered { Editing::Offered } else { Editing::Possible };
+    }
+
+    /// Makes this the line of an [`Event::Line`].
+    pub(crate) fn set_line(&mut self, line: Vec<u8>) {
+        self.taken = line.len() as u16;
+        self.line = line;
+    }
+
+    /// Takes the line begun and not ended, behind an event that is no line.
+    pub(crate) fn take_unfinished(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.line)
+    }
+
+    /// The columns of the client's window, 0 if it has not said.
+    pub(crate) fn columns(&self) -> u16 {
+        self.columns
+    }
+
+    /// Whether the client has agreed to the editor.
+    pub(crate) fn is_editing(&self) -> bool {
+        self.editing == Editing::Agreed
+    }
+
+    fn say_due(&mut self) -> Event {
+        let next = self.due.trailing_zeros() as usize;
+        self.due &= self.due - 1;
+        let [verb, option] = DUE[next];
+        self.offered |= option == BINARY;
+        Event::Reply([IAC, verb, option])
+    }
+
     fn step(&mut self, byte: u8) -> Option<Event> {
         match std::mem::take(&mut self.state) {
             State::Data if byte == IAC => self.state = State::Command,
@@ -160,9 +248,9 @@ impl Telnet {
             State::Command => return self.command(byte),
             State::Option(verb) => return self.option(verb, byte),
             State::Suboption(len) if byte == IAC => self.state = State::SuboptionCommand(len),
-            State::SuboptionCommand(_) if byte == SE => {}
+            State::SuboptionCommand(len) if byte == SE => return self.suboption(len),
             State::Suboption(len) | State::SuboptionCommand(len) if len < SUBOPTION_BYTES => {
-                self.state = State::Suboption(len + 1);
+                self.state = self.suboption_byte(len, byte);
             }
             State::Skip if matches!(byte, b'\r' | b'\n') => return self.data(byte),
             _ => self.state = State::Skip,
@@ -173,19 +261,22 @@ impl Telnet {
     fn command(&mut self, byte: u8) -> Option<Event> {
         if self.binary == Binary::Unasked && (END_OF_FILE..IAC).contains(&byte) {
             self.binary = Binary::Asked;
+            self.due |= REQUESTS;
         }
         if let Some(typed) = self.typed(byte) {
             self.earn();
             return self.text(typed);
         }
         match byte {
+            IAC if self.is_editing() => return Some(Event::Key(IAC)),
             IAC => return self.text(IAC),
             DO | DONT | WILL | WONT => self.state = State::Option(byte),
             SB => self.state = State::Suboption(0),
-            ERASE_LINE => self.line.clear(),
-            ERASE_CHARACTER => self.erase_character(),
+            // As the keys that do the same.
+            ERASE_LINE => return self.data(0x15),
+            ERASE_CHARACTER => return self.data(0x7f),
+            INTERRUPT_PROCESS => return self.data(0x03),
             ARE_YOU_THERE => return self.reply(Event::AreYouThere),
-            INTERRUPT_PROCESS => return self.interrupt(),
             END_OF_FILE => return Some(Event::Leave),
             _ => {}
         }
@@ -204,11 +295,61 @@ impl Telnet {
             }
             (DO, BINARY) if std::mem::take(&mut self.offered) => return None,
             (DO, TIMING_MARK) => WILL,
+            (WILL, WINDOW_SIZE) if self.editing == Editing::Possible => {
+                self.editing = Editing::Offered;
+                self.due |= OFFER;
+                return None;
+            }
+            (_, ECHO | GO_AHEAD | WINDOW_SIZE) if self.editing >= Editing::Offered => {
+                return self.negotiate(verb, option);
+            }
             (DO, _) => WONT,
             (WILL, _) => DONT,
             _ => return None,
         };
         self.reply(Event::Reply([IAC, answer, option]))
+    }
+
+    /// What a client says, that was offered the editor, of the options that it needs.
+    fn negotiate(&mut self, verb: u8, option: u8) -> Option<Event> {
+        let answer = match (verb, option) {
+            (DO, ECHO) if self.editing == Editing::Offered => {
+                self.editing = Editing::Agreed;
+                return Some(Event::Edit(true));
+            }
+            // With half of it a client would show nothing of what is typed, or all of it twice.
+            (DONT, ECHO | GO_AHEAD) => {
+                let former = std::mem::replace(&mut self.editing, Editing::Never);
+                self.due |= END_OF_OFFER;
+                return (former == Editing::Agreed).then_some(Event::Edit(false));
+            }
+            (WILL, GO_AHEAD) => DO,
+            (WILL, ECHO) => DONT,
+            (DO, WINDOW_SIZE) => WONT,
+            _ => return None,
+        };
+        self.reply(Event::Reply([IAC, answer, option]))
+    }
+
+    /// Takes a byte of a suboption that has so many before it: in the size of a window, the columns
+    /// are the two behind the option.
+    fn suboption_byte(&mut self, len: u8, byte: u8) -> State {
+        match len {
+            0 if byte != WINDOW_SIZE || self.editing < Editing::Offered => {
+                return State::Suboption(SIZE_BYTES + 1);
+            }
+            1 | 2 => self.size[usize::from(len) - 1] = byte,
+            _ => {}
+        }
+        State::Suboption(len + 1)
+    }
+
+    fn suboption(&mut self, len: u8) -> Option<Event> {
+        if len != SIZE_BYTES {
+            return None;
+        }
+        self.columns = u16::from_be_bytes(self.size);
+        Some(Event::Columns(self.columns))
     }
 
     /// The byte that was typed where the telnet of inetutils sends this command. Until it has
@@ -227,6 +368,9 @@ impl Telnet {
     }
 
     fn data(&mut self, byte: u8) -> Option<Event> {
+        if self.is_editing() {
+            return Some(Event::Key(byte));
+        }
         let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
         match byte {
             b'\n' | 0 if after_cr => {}

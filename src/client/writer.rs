@@ -1,7 +1,12 @@
 //! What a room has for a member, written to its connection.
 
-use futures_lite::future::yield_now;
+use std::future::Future;
+use std::task::{Context, Poll};
 
+use futures_lite::future::{poll_fn, yield_now};
+
+use super::editor::{ERASE_BYTES, Editor};
+use super::terminal::Terminal;
 use crate::room::{Fill, Member};
 use crate::server::connection::Connection;
 use crate::server::stats::CloseReason;
@@ -37,15 +42,32 @@ pub async fn pump(
     member: Member,
     notice: impl Fn(u64) -> String,
 ) -> Result<(), CloseReason> {
-    let guarded = CloseOnPanic(connection);
-    let connection = &guarded.0;
-    loop {
-        match step(connection, &member, &notice)? {
-            Fill::End => return Ok(()),
-            Fill::Bytes(_) if connection.is_full() => connection.writable().await?,
-            // There is more to write, and others have their turn first.
-            Fill::Bytes(_) if member.is_ready() => yield_now().await,
-            Fill::Bytes(_) | Fill::Missed(_) | Fill::Nothing => member.ready().await,
+    pump_to(Terminal::default(), connection, member, notice).await
+}
+
+/// As [`pump`], to a terminal that may have an editor.
+pub(crate) fn pump_to(
+    terminal: Terminal,
+    connection: Connection,
+    member: Member,
+    notice: impl Fn(u64) -> String,
+) -> impl Future<Output = Result<(), CloseReason>> {
+    let writer = Writer { terminal, connection, member };
+    // A block and not an `async fn`, see client.rs.
+    async move {
+        loop {
+            let fill = writer.step(&notice)?;
+            if fill == Fill::End {
+                return Box::pin(writer.end()).await;
+            }
+            if writer.connection.is_full() {
+                writer.connection.writable().await?;
+            } else if fill != Fill::Nothing && writer.is_ready() {
+                // There is more to write, and others have their turn first.
+                yield_now().await;
+            } else {
+                poll_fn(|cx| writer.poll_ready(cx)).await;
+            }
         }
     }
 }
@@ -56,35 +78,81 @@ pub fn missed_notice(lines: u64) -> String {
     format!("*** you missed {lines} line{s}\r\n")
 }
 
-/// Makes one write, if there is anything to write. MUST NOT wait.
-fn step(
-    connection: &Connection,
-    member: &Member,
-    notice: &impl Fn(u64) -> String,
-) -> Result<Fill, CloseReason> {
-    let fill = connection.with_buffer(|buffer| {
-        let fill = member.fill(buffer);
-        if let Fill::Bytes(batch) = fill {
-            let written = connection.try_write(&buffer[..batch.bytes])?;
-            connection.stats().lines_out.add(member.consume(batch, written));
+/// What a client's lines come from, and where they go.
+struct Writer {
+    terminal: Terminal,
+    connection: Connection,
+    member: Member,
+}
+
+impl Writer {
+    /// Makes one write, if there is anything to write. MUST NOT wait.
+    fn step(&self, notice: &impl Fn(u64) -> String) -> Result<Fill, CloseReason> {
+        let fill = self.connection.with_buffer(|buffer| match self.terminal.editor() {
+            Some(mut editor) => self.write_around(&mut editor, buffer),
+            None => self.write(buffer),
+        })?;
+        if let Fill::Missed(lines) = fill {
+            self.connection.add_missed(lines);
+            // It fits, since nothing is pending when lines are missed.
+            self.member.tell(notice(lines));
         }
         Ok(fill)
-    })?;
-    if let Fill::Missed(lines) = fill {
-        connection.add_missed(lines);
-        // It fits, since nothing is pending when lines are missed.
-        member.tell(notice(lines));
     }
-    Ok(fill)
+
+    fn write(&self, buffer: &mut [u8]) -> Result<Fill, CloseReason> {
+        let fill = self.member.fill(buffer);
+        if let Fill::Bytes(batch) = fill {
+            let written = self.connection.try_write(&buffer[..batch.bytes])?;
+            self.connection.stats().lines_out.add(self.member.consume(batch, written));
+        }
+        Ok(fill)
+    }
+
+    /// The same, with the row in which the client types below what is written.
+    fn write_around(&self, editor: &mut Editor, buffer: &mut [u8]) -> Result<Fill, CloseReason> {
+        let fill = if editor.is_behind() {
+            Fill::Nothing
+        } else {
+            self.member.fill(&mut buffer[ERASE_BYTES..])
+        };
+        let lines = match fill {
+            Fill::Bytes(batch) => batch.bytes,
+            Fill::Nothing => 0,
+            Fill::Missed(_) | Fill::End => return Ok(fill),
+        };
+        let frame = editor.frame(buffer, lines);
+        if !frame.bytes.is_empty() {
+            let written = self.connection.try_write(&buffer[frame.bytes.clone()])?;
+            let lines = editor.written(frame, buffer, written);
+            if let Fill::Bytes(batch) = fill {
+                self.connection.stats().lines_out.add(self.member.consume(batch, lines));
+            }
+        }
+        Ok(fill)
+    }
+
+    /// Leaves the terminal as it was before it had an editor.
+    async fn end(&self) -> Result<(), CloseReason> {
+        let end = self.terminal.end();
+        self.connection.write_all(&end).await
+    }
+
+    /// Whether there may be something to write.
+    fn is_ready(&self) -> bool {
+        self.terminal.is_due() || self.member.is_ready()
+    }
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.terminal.is_due() { Poll::Ready(()) } else { self.member.poll_ready(cx) }
+    }
 }
 
 /// Closes the connection when the writer panics: its client would be read and never written to.
-struct CloseOnPanic(Connection);
-
-impl Drop for CloseOnPanic {
+impl Drop for Writer {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.request_close(CloseReason::Failed);
+            self.connection.request_close(CloseReason::Failed);
         }
     }
 }

@@ -12,6 +12,9 @@ const IDLE_BYTES: usize = 2048;
 /// Bytes of a client that is a person at a terminal, at most.
 pub const TERMINAL_BYTES: usize = IDLE_BYTES + client::BUSY_BYTES;
 
+/// Bytes of one that may have the line editor, at most.
+pub const EDITING_BYTES: usize = TERMINAL_BYTES + client::editor::EDITOR_BYTES;
+
 /// Bytes of a client that gets its own bytes back, at most.
 pub const ECHO_BYTES: usize = IDLE_BYTES + BUFFER_BYTES;
 

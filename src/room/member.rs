@@ -48,6 +48,19 @@ impl Member {
         }
     }
 
+    /// As [`publish_clean`](Self::publish_clean), for this member too.
+    pub(crate) fn publish_to_all(&self, line: &str) {
+        if self.state().cursors[self.0.key].left_at.is_none() {
+            self.0.room.append(line, None, true);
+        }
+    }
+
+    /// Has whoever waits for this member look again.
+    pub(crate) fn wake(&self) {
+        let waiting = self.state().cursors[self.0.key].waker.take();
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
     /// Sends bytes to this member alone, ahead of the lines it has not yet taken. They are sent as
     /// they are, control characters included, so clean what others wrote. Returns false and does
     /// nothing if more than 4 KiB would then be waiting.
@@ -127,7 +140,7 @@ impl Member {
         poll_fn(|cx| self.poll_ready(cx))
     }
 
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         let State { cursors, ring, waits, .. } = &mut *state;
         let cursor = &mut cursors[self.0.key];

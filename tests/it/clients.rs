@@ -53,6 +53,9 @@ const TELNET: Habits = Habits {
 /// nc and all that read the terminal in its line mode: ^C ends them, ^D on an empty line.
 const PLAIN: Habits = Habits { erase: "\x7f", interrupt_leaves: true, leave: &[("\x03", "")] };
 
+/// A client that has the editor, as PuTTY's does.
+const EDITING: Habits = Habits { erase: "\x7f", interrupt_leaves: false, leave: &[("\x04", "")] };
+
 /// Joins, speaks, erases, presses ^C, and leaves.
 #[track_caller]
 fn takes_part(client: &str, options: &[&str], habits: &Habits) {
@@ -114,7 +117,7 @@ fn interrupting_twice_in_telnet_is_leaving() {
 
 #[test]
 fn putty_telnet_takes_part() {
-    takes_part("plink", &["-telnet", "-P", "PORT", "127.0.0.1"], &PLAIN);
+    takes_part("plink", &["-telnet", "-P", "PORT", "127.0.0.1"], &EDITING);
 }
 
 #[test]

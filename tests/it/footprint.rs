@@ -1,6 +1,7 @@
 //! What the servers take of a machine, and what the library takes of the world.
 
 use std::collections::BTreeSet;
+use std::io::BufRead;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -62,6 +63,34 @@ fn an_idle_client_of_the_chat_costs_less_than_two_kibibytes_and_on_our_driver_on
     let _idle: Vec<_> = (0..CLIENTS).map(|_| server.guest(&mut [])).collect();
     let grown = server.status("VmRSS") - before;
     assert!(grown < MOST, "{grown} KiB for {CLIENTS} clients");
+}
+
+#[test]
+fn an_idle_client_with_the_editor_costs_a_quarter_of_a_kibibyte_more_at_most() {
+    const CLIENTS: u64 = 1000;
+    // IAC DO ECHO and IAC DO SGA; the mark of pastes is what the editor writes first.
+    let (agreed, begun) = (b"\xff\xfd\x01\xff\xfd\x03", b"\x1b[?2004h");
+    let grown = |edits: bool| {
+        let server = Server::start("chat", &["--edit", "--history", "0"]);
+        let enter = || {
+            let mut client = server.client();
+            client.stream.read_until(b'\n', &mut Vec::new()).expect("a welcome");
+            let mut shown = Vec::new();
+            if edits {
+                client.send(agreed);
+                while !shown.ends_with(begun) {
+                    client.stream.read_until(begun[7], &mut shown).expect("an editor");
+                }
+            }
+            client
+        };
+        let _warm: Vec<_> = (0..100).map(|_| enter()).collect();
+        let before = server.status("VmRSS");
+        let _idle: Vec<_> = (0..CLIENTS).map(|_| enter()).collect();
+        server.status("VmRSS") - before
+    };
+    let (without, with) = (grown(false), grown(true));
+    assert!(with < without + CLIENTS / 4, "{with} KiB, and {without} without");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod chat;
 mod cli;
 mod clients;
 mod echo;
+mod editor;
 mod embed;
 mod embed_sockets;
 #[cfg(all(feature = "one-thread", feature = "paused-clock"))]

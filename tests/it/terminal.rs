@@ -2,6 +2,7 @@
 //! real terminal emulator.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use crate::harness::{PATIENCE, Server, is_missing};
@@ -99,6 +100,39 @@ fn no_known_escape_sequence_changes_anything_but_its_own_line() {
     speaker.expect("<guest1> nothing to report");
 }
 
+#[test]
+fn a_half_typed_line_survives_thirty_lines_and_a_resized_window() {
+    if is_missing(&["tmux", "telnet"]) {
+        return;
+    }
+    let server = Server::start("chat", &["--edit", "--history", "0"]);
+    let mut bob = server.client();
+    bob.expect_bytes(b"\xff\xfb\x01\xff\xfb\x03\xff\xfd\x1f");
+    let screen = Screen::run(&format!("telnet 127.0.0.1 {}", server.address.port()));
+    screen.shows("*** welcome, you are guest2");
+    bob.skip_to("*** guest2 joined (2 here)");
+    screen.types("half a \u{1f980}");
+    screen.shows("half a \u{1f980}");
+    for n in 0..30 {
+        if n == 15 {
+            screen.resize(40);
+        }
+        bob.send(format!("line {n}\r\n"));
+    }
+    screen.shows("<guest1> line 29");
+    screen.shows("half a \u{1f980}");
+    let mut expected: Vec<String> = (0..30).map(|n| format!("<guest1> line {n}")).collect();
+    expected.push("half a \u{1f980}".to_owned());
+    let lines = screen.lines();
+    assert_eq!(lines[lines.len() - expected.len()..], expected);
+    assert_eq!(screen.cursor(), (9, Screen::ROWS - 1));
+    screen.types(" line, in all longer than the window is");
+    screen.types("\r");
+    bob.expect("<guest2> half a \u{1f980} line, in all longer than the window is");
+    screen.shows("<guest2> half a \u{1f980} line, in all longer");
+    assert_eq!(screen.cursor(), (0, Screen::ROWS - 1));
+}
+
 /// A terminal emulator with one command in it; ended when dropped.
 struct Screen {
     socket: String,
@@ -108,7 +142,10 @@ impl Screen {
     const ROWS: usize = 24;
 
     fn run(command: &str) -> Screen {
-        let socket = format!("smol-servers-{}", std::process::id());
+        // One that has just ended would be in the way of the next.
+        static SCREENS: AtomicU32 = AtomicU32::new(0);
+        let number = SCREENS.fetch_add(1, Ordering::Relaxed);
+        let socket = format!("smol-servers-{}-{number}", std::process::id());
         let screen = Screen { socket };
         let rows = Screen::ROWS.to_string();
         let size = ["-x", "200", "-y", &rows];
@@ -117,8 +154,13 @@ impl Screen {
                 .concat();
         screen.tmux(&session);
         screen.tmux(&["set-option", "-g", "status", "off"]);
-        screen.tmux(&["resize-window", "-x", "200", "-y", &rows]);
+        screen.resize(200);
         screen
+    }
+
+    fn resize(&self, columns: usize) {
+        let (columns, rows) = (columns.to_string(), Screen::ROWS.to_string());
+        self.tmux(&["resize-window", "-x", &columns, "-y", &rows]);
     }
 
     #[track_caller]

@@ -228,6 +228,66 @@ fn a_long_line_is_split_at_a_character_and_loses_nothing() {
     }
 }
 
+/// What the bytes come to of a client that may have the editor.
+fn of_one_that_may_edit(was_offered: bool, bytes: &[u8]) -> Vec<String> {
+    let mut telnet = Telnet::default();
+    telnet.offer(was_offered);
+    let (mut found, mut rest) = (Vec::new(), bytes);
+    while let Some(event) = telnet.next(&mut rest) {
+        match event {
+            Event::Reply([_, _, BINARY]) => {}
+            Event::Reply([_, verb, option]) => found.push(format!("{verb} {option}")),
+            Event::Line => found.push(format!("line {}", telnet.line().escape_ascii())),
+            other => found.push(format!("{other:?}")),
+        }
+    }
+    found
+}
+
+const OFFERED: [&str; 3] = ["251 1", "251 3", "253 31"];
+
+#[test]
+fn putty_is_offered_the_editor_as_it_connects_and_agrees() {
+    let opener =
+        b"\xff\xfb\x1f\xff\xfb\x20\xff\xfb\x18\xff\xfb\x27\xff\xfd\x01\xff\xfb\x03\xff\xfd\x03";
+    let size = b"\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0h";
+    let found = of_one_that_may_edit(false, &[&opener[..], size].concat());
+    let answers = ["254 32", "254 24", "254 39", "Edit(true)", "253 3", "Columns(80)", "Key(104)"];
+    assert_eq!(found, [&OFFERED[..], &answers].concat());
+}
+
+#[test]
+fn one_that_was_offered_the_editor_has_it_once_it_lets_us_echo() {
+    let telnet = b"a\xff\xfd\x01\xff\xfd\x03\xff\xfb\x1f\xff\xfa\x1f\x01\xff\xff\x00\x18\xff\xf0\xff\xfd\x01b";
+    let found = of_one_that_may_edit(true, telnet);
+    assert_eq!(found, ["Edit(true)", "Columns(511)", "Key(98)"]);
+    let commands = of_one_that_may_edit(true, b"\xff\xfd\x01\xff\xf4\xff\xf7\xff\xf8\xff\xff");
+    assert_eq!(commands, ["Edit(true)", "Key(3)", "Key(127)", "Key(21)", "Key(255)"]);
+}
+
+#[test]
+fn who_refuses_a_half_of_the_editor_or_is_silent_stays_in_line_mode() {
+    let withdrawn = ["252 1", "252 3"];
+    for refusal in [b"\xff\xfe\x01x\r\n", b"\xff\xfe\x03x\r\n"] {
+        let line = ["252 1", "252 3", "line x"];
+        assert_eq!(of_one_that_may_edit(true, refusal), line);
+        let agreed_before = [b"\xff\xfd\x01", &refusal[..]].concat();
+        let found = of_one_that_may_edit(true, &agreed_before);
+        assert_eq!(found, [&["Edit(true)", "Edit(false)"], &withdrawn[..], &["line x"]].concat());
+    }
+    assert_eq!(of_one_that_may_edit(true, b"x\r\n\xff\xfb\x1f"), ["line x"]);
+    assert_eq!(of_one_that_may_edit(false, b"\xff\xfd\x01x\r\n"), ["252 1", "line x"]);
+}
+
+#[test]
+fn agreeing_and_refusing_over_and_over_is_answered_a_few_times() {
+    let verbs = [&[0xff, 0xfd][..], &[0xff, 0xfe], &[0xff, 0xfb], &[0xff, 0xfc]];
+    let all: Vec<u8> =
+        verbs.iter().flat_map(|verb| [verb, &[1][..], verb, &[3], verb, &[31]].concat()).collect();
+    let replies = of_one_that_may_edit(false, &all.repeat(1000));
+    assert!(replies.len() < usize::from(REPLIES) + 10, "{}", replies.len());
+}
+
 /// Bytes in which commands, line ends and long lines are common.
 fn telnet_bytes() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
