@@ -115,7 +115,7 @@ test-deb: deb
 	python3 tests/package.py target/deb/*.deb
 
 picture: all clients
-	python3 tests/record.py $(RELEASE)/chat doc/talk.svg
+	python3 tests/record.py $(RELEASE)/chat doc
 
 clients:
 	sh tests/clients.sh

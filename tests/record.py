@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Draws a real talk: `record.py CHAT FILE.svg` starts the chat server CHAT, lets two people talk
-at pseudo-terminals, one with telnet and one with nc, and draws what both screens show.
+"""Draws real talks: `record.py CHAT FOLDER` starts the chat server CHAT, lets two people talk at
+pseudo-terminals, and draws what both screens show: FOLDER/talk.svg with telnet and nc, and
+FOLDER/edit.svg with a half-typed line in telnet.
 
 The same talk gives the same picture: the server's port, which differs, is drawn as 8002.
 """
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -19,6 +21,7 @@ PORT = "8002"  # the chat's own port, drawn in place of the one that was free
 COLUMNS = 54
 LINE, MARGIN, TITLE = 19, 14, 30  # heights and widths in pixels
 WIDTH = 458
+CURSOR = "█"
 STYLE = (
     "text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
     "fill:#e6e6e6;white-space:pre}.window{fill:#1b1f27;stroke:#59616f}.title{fill:#9aa4b5;"
@@ -30,12 +33,17 @@ STYLE = (
 # command alone.
 SHELL = 'trap echo INT; while printf "$ " && read -r line; do eval "$line"; done'
 
+# What the line editor writes beside text: a request to the terminal to mark what is pasted, and
+# rows written anew from their start, of which nothing older stays.
+MARKS_PASTE = "\x1b[?2004h"
+WRITTEN_OVER = re.compile(r".*\r(.*)\x1b\[K")
+
 
 class Server:
     """The chat server at a free port of this machine."""
 
-    def __init__(self, binary):
-        command = [binary, "--listen", "127.0.0.1:0"]
+    def __init__(self, binary, *options):
+        command = [binary, "--listen", "127.0.0.1:0", *options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.port = self.logged("listening on").strip().rsplit(":", 1)[1]
         self.logged("only this machine")
@@ -82,23 +90,31 @@ class Terminal:
             left = max(0, deadline - time.monotonic())
             if not select.select([self.master], [], [], left)[0]:
                 sys.exit(f"{self.title} does not show {text!r}: {self.screen!r}")
-            self.screen += os.read(self.master, 4096).replace(b"\r", b"")
+            self.screen = re.sub(rb"\r+\n", b"\n", self.screen + os.read(self.master, 4096))
         self.looked_at = at + len(wanted)
 
     def types(self, line):
         """Types a line and Enter."""
+        self.begins(line)
+        self.presses(b"\r")
+        self.shows("\n")
+
+    def begins(self, line):
+        """Types a line without Enter."""
         self.typed.append(line)
-        os.write(self.master, f"{line}\n".encode())
-        self.shows(f"{line}\n")
+        self.presses(line.encode())
+        self.shows(line)
 
     def presses(self, key):
         os.write(self.master, key)
 
     def lines(self):
-        text = self.screen.decode()
-        if "\x1b" in text:
+        """The rows that are written, with the cursor if it stands behind text."""
+        text = WRITTEN_OVER.sub(r"\1", self.screen.decode().replace(MARKS_PASTE, ""))
+        if "\x1b" in text or "\r" in text:
             sys.exit(f"{self.title} shows more than plain text: {text!r}")
-        return text.removesuffix("\n").split("\n")
+        text = text.removesuffix("\n") if text.endswith("\n") else text + CURSOR
+        return text.split("\n")
 
     def end(self):
         os.kill(self.process, signal.SIGKILL)
@@ -128,9 +144,28 @@ def talk(server, ann, bob):
     ann.shows("*** guest2 left\n")
 
 
+def edit(server, ann, bob):
+    """Bob goes on talking while Ann types; she has not pressed Enter yet."""
+    for person, others in [(ann, "nobody else is here yet"), (bob, "1 other here: guest1")]:
+        person.types(f"telnet 127.0.0.1 {server.port}")
+        person.shows(f"{others}\n")
+        person.shows(MARKS_PASTE)
+    ann.shows("*** guest2 joined (2 here)\n")
+    bob.types("good morning! are you free on Friday?")
+    ann.shows("Friday?\n")
+    ann.types("yes, all day")
+    bob.shows("> yes, all day\n")
+    begun = "let's take the boat out, if only"
+    ann.begins(begun)
+    for line in ["they say it will rain", "tea at my place?", "I am baking a cake"]:
+        bob.types(line)
+        ann.shows(f"> {line}\n")
+    ann.shows(begun)
+
+
 def kind(line, typed):
     """The class that a line of a screen is drawn in."""
-    if line.removeprefix("$ ") in typed:
+    if line.removeprefix("$ ").removesuffix(CURSOR) in typed:
         return "typed"
     if line.startswith("*** "):
         return "server"
@@ -152,31 +187,38 @@ def window(left, height, terminal, port):
         yield text(left + MARGIN, TITLE + LINE * (number + 1), line.replace(port, PORT), style)
 
 
-def picture(terminals, port):
+def picture(title, terminals, port):
     """The terminals side by side."""
     rows = max(len(terminal.lines()) for terminal in terminals)
     height = TITLE + LINE * rows + MARGIN
     step = WIDTH + 14
     width = step * len(terminals) - 13
     yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">'
-    yield "<title>Two people in the chat, one with telnet and one with nc</title>"
+    yield f"<title>{title}</title>"
     yield f"<style>{STYLE}</style>"
     for number, terminal in enumerate(terminals):
         yield from window(number * step, height, terminal, port)
     yield "</svg>"
 
 
-def main():
-    binary, file = sys.argv[1:]
-    server = Server(binary)
-    ann, bob = Terminal("guest1, in telnet"), Terminal("guest2, in nc")
+def record(file, title, talk, server, client):
+    """Draws a talk between Ann, in telnet, and Bob, in this client; ends the server."""
+    ann, bob = Terminal("guest1, in telnet"), Terminal(f"guest2, in {client}")
     try:
         talk(server, ann, bob)
     finally:
         for each in (ann, bob, server):
             each.end()
     with open(file, "w", encoding="utf-8") as out:
-        out.writelines(f"{line}\n" for line in picture([ann, bob], server.port))
+        out.writelines(f"{line}\n" for line in picture(title, [ann, bob], server.port))
+
+
+def main():
+    binary, folder = sys.argv[1:]
+    title = "Two people in the chat, one with telnet and one with nc"
+    record(f"{folder}/talk.svg", title, talk, Server(binary), "nc")
+    title = "Two people in the chat, one with a half-typed line below what the other says"
+    record(f"{folder}/edit.svg", title, edit, Server(binary, "--edit"), "telnet")
 
 
 main()
