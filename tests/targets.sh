@@ -97,7 +97,7 @@ try() {
 }
 
 echo "== Rust $rust"
-cargo check --quiet --locked --workspace --all-targets
+cargo check --quiet --locked --workspace --all-targets --features relay,paused-clock
 std=
 try aarch64-unknown-linux-gnu qemu-aarch64 -L /usr/aarch64-linux-gnu
 try armv7-unknown-linux-gnueabihf qemu-arm -L /usr/arm-linux-gnueabihf

@@ -49,9 +49,10 @@ impl Terminal {
     ) -> Terminal {
         let modes = tcgetattr(&slave).expect("a terminal");
         let copy = || slave.try_clone().expect("a descriptor");
-        // Only setsid can make it the client's controlling terminal, so that ^C is a signal.
+        // Only setsid can make it the client's controlling terminal, so that ^C is a signal, which
+        // tests in the background of a shell ignore.
         let child = Command::new("setsid")
-            .args(["--ctty", client])
+            .args(["--ctty", "env", "--default-signal=INT", client])
             .args(arguments)
             .env("TERM", "xterm")
             .env("LANG", "C.UTF-8")
