@@ -59,6 +59,7 @@ impl Guest {
         let (peer, name) = (connection.peer(), connection.name());
         log::info!(peer:%, name; "joined");
         let terminal = input.terminal().clone();
+        terminal.forget();
         let participant = Participant { connection: connection.clone(), terminal };
         let place = chat.0.participants.borrow_mut().insert(participant);
         announce(&chat, &connection, Change::Joined, "joined");
@@ -145,7 +146,7 @@ impl Guest {
                     self.answer(b"*** yes, still here\r\n");
                 }
                 Event::Interrupt if interrupted => return Ok(()),
-                // The second one in the editor is leaving already.
+                // The editor counts them itself: the second one is `Leave`.
                 Event::Interrupt if self.input.is_editing() => {
                     self.answer(INTERRUPT_HINT.trim_start().as_bytes());
                 }
@@ -180,6 +181,9 @@ impl Guest {
 
     /// Publishes a line of the client, if anything of it can be shown.
     pub(super) fn say(&self, line: &[u8]) {
+        if self.input.is_editing() {
+            rest::look_after(&self.chat, self.connection());
+        }
         let mut said = self.chat.stamp(Moment::now());
         said.extend(["<", self.connection().name(), "> "]);
         let prefix = said.len();
@@ -198,7 +202,6 @@ impl Guest {
             });
             self.chat.0.floor.add(said.len());
             if self.input.is_editing() {
-                rest::look_after(&self.chat, self.connection());
                 self.member.publish_to_all(&said);
             } else {
                 self.member.publish_clean(&said);

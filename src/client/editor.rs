@@ -174,16 +174,24 @@ impl Editor {
         buffer[frame.bytes].to_vec()
     }
 
-    /// The next redraw leaves the terminal as it was before the first, at the start of a row.
-    pub(crate) fn end(&mut self) {
+    /// The next redraw leaves the terminal as it was before the first, at the start of a row. Returns
+    /// the line begun.
+    pub(crate) fn end(&mut self) -> String {
         self.row.want(Due::End);
+        self.line.take()
     }
 
-    /// Frees the lines said, unless a key was pressed since the last time this was called or one of
-    /// them is in the row; true while there are any.
+    /// Forgets the lines said.
+    pub(crate) fn forget(&mut self) {
+        self.recall = None;
+    }
+
+    /// Frees the lines said, unless a key was pressed since the last time this was called, or one of
+    /// them is in the row, or a line is put aside for one; true while there are any.
     pub(crate) fn rest(&mut self) -> bool {
         let used = std::mem::take(&mut self.used);
-        self.recall.take_if(|recall| !used && !recall.is_shown());
+        let is_empty = self.line.text().is_empty();
+        self.recall.take_if(|recall| !used && !recall.is_needed(is_empty));
         self.recall.is_some()
     }
 
@@ -225,7 +233,9 @@ impl Editor {
             self.row.want(if is_behind { Due::Tail(end as u16) } else { Due::All });
             return None;
         }
-        if c == char::REPLACEMENT_CHARACTER || is_mark(c) || self.line.cursor() == 0 {
+        let rest = self.line.text().len() - self.line.cursor();
+        let is_full = self.line.cursor() == 0 || rest + c.len_utf8() > LINE_BYTES;
+        if is_full || c == char::REPLACEMENT_CHARACTER || is_mark(c) {
             return None;
         }
         let rest = self.line.split_off();

@@ -174,7 +174,10 @@ impl Reader {
                 let editor = Editor::new(self.telnet.columns(), self.ascii);
                 terminal.begin(editor, &self.telnet.take_unfinished());
             }
-            Event::Edit(false) => terminal.editor()?.end(),
+            Event::Edit(false) => {
+                let begun = terminal.editor()?.end();
+                self.telnet.set_unfinished(begun.into_bytes());
+            }
             Event::Columns(columns) => terminal.editor()?.set_columns(columns),
             Event::Key(byte) => {
                 self.typed = true;

@@ -212,9 +212,17 @@ impl Telnet {
         self.editing = if was_offered { Editing::Offered } else { Editing::Possible };
     }
 
-    /// Makes this the line of an [`Event::Line`].
+    /// Makes this the line of an [`Event::Line`], of [`LINE_BYTES`] at most.
     pub(crate) fn set_line(&mut self, line: Vec<u8>) {
+        self.earn();
         self.taken = line.len() as u16;
+        self.line = line;
+    }
+
+    /// Makes this the line begun and not ended, behind an event that is no line; of [`LINE_BYTES`]
+    /// at most.
+    pub(crate) fn set_unfinished(&mut self, line: Vec<u8>) {
+        self.taken = 0;
         self.line = line;
     }
 
@@ -336,6 +344,7 @@ impl Telnet {
     fn suboption_byte(&mut self, len: u8, byte: u8) -> State {
         match len {
             0 if byte != WINDOW_SIZE || self.editing < Editing::Offered => {
+                // Longer than the size of a window already, and so never one.
                 return State::Suboption(SIZE_BYTES + 1);
             }
             1 | 2 => self.size[usize::from(len) - 1] = byte,

@@ -10,6 +10,7 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
@@ -211,6 +212,8 @@ impl Connection {
 
     /// Runs a task that outlives this connection.
     pub(crate) fn spawn_detached(&self, future: impl Future<Output = ()> + 'static) {
+        // In a box, so that all are tasks of one type, which is compiled once.
+        let future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
         if let Some(task) = self.0.shared.spawn(future) {
             task.detach();
         }

@@ -127,6 +127,39 @@ fn a_name_is_typed_in_the_editor_too() {
     ann.expect_bytes(b"lo");
     ann.send("\r\0");
     ann.expect_bytes(format!("{ERASE}<ann> hello\r\n").as_bytes());
+    // The name is no line to say again: up brings back what was said.
+    ann.send("\x1b[A\x1b[A\r\0");
+    while !ann.line().ends_with("<ann> hello") {}
+}
+
+#[test]
+fn a_client_that_ends_the_editor_goes_on_with_its_line() {
+    let server = Server::start("chat", &["--edit", "--history", "0"]);
+    let mut bob = server.client();
+    bob.expect_bytes(OFFER);
+    bob.line();
+    let mut ann = editing(&server);
+    bob.expect("*** guest2 joined (2 here)");
+    ann.send(b"half a \xff\xfe\x01line\r\n");
+    bob.expect("<guest2> half a line");
+}
+
+#[test]
+fn a_client_with_the_editor_is_answered_as_often_as_any_other() {
+    let server = Server::start("chat", &["--edit", "--history", "0"]);
+    let mut bob = server.client();
+    bob.expect_bytes(OFFER);
+    bob.line();
+    let mut ann = editing(&server);
+    bob.expect("*** guest2 joined (2 here)");
+    for _ in 0..100 {
+        ann.send(b"\xff\xf6x\r\0");
+        bob.expect("<guest2> x");
+        let mut read = ann.line();
+        while !read.contains("yes, still here") {
+            read = ann.line();
+        }
+    }
 }
 
 #[test]

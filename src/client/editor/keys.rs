@@ -2,7 +2,7 @@
 //! sequences of xterm, PuTTY, the Linux console and telnet.exe (ECMA-48). No I/O; the bytes may be
 //! split anywhere.
 
-/// A key of the editor; every other one is [`None`](Keys::next).
+/// A key of the editor; all others are passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     /// A character to insert, which may be none that can be shown.
@@ -55,6 +55,8 @@ enum State {
     Control(u8),
     /// The last two bytes were ESC O.
     Single,
+    /// The last three bytes were ESC [ [: a function key of the Linux console.
+    Function,
 }
 
 impl Keys {
@@ -82,7 +84,7 @@ impl Keys {
         let goes_on = match self.state {
             State::Text => true,
             State::Escape => matches!(byte, b'[' | b'O' | b'b' | b'f' | 0x08 | 0x7f),
-            State::Control(_) | State::Single => (0x20..0x7f).contains(&byte),
+            State::Control(_) | State::Single | State::Function => (0x20..0x7f).contains(&byte),
         };
         if !goes_on {
             self.state = State::Text;
@@ -110,6 +112,11 @@ impl Keys {
                 None
             }
             (State::Control(_), b'~') => self.numbered(),
+            (State::Control(_), b'[') => {
+                self.state = State::Function;
+                None
+            }
+            (State::Function, _) => None,
             // With a modifier above Shift: Alt, Ctrl, or more of them.
             (State::Control(_), b'C') if self.parameters[1] > 2 => Some(Key::WordRight),
             (State::Control(_), b'D') if self.parameters[1] > 2 => Some(Key::WordLeft),

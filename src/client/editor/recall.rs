@@ -70,8 +70,8 @@ impl Recall {
         self.aside = String::new();
     }
 
-    /// Whether a line is shown that was said.
-    pub(super) fn is_shown(&self) -> bool {
-        self.back > 0
+    /// Whether a line is shown that was said, and not erased, or another one is put aside for it.
+    pub(super) fn is_needed(&self, is_empty: bool) -> bool {
+        self.back > 0 && !(is_empty && self.aside.is_empty())
     }
 }

@@ -245,7 +245,7 @@ fn what_others_read_is_the_line_as_edited() {
         ("e\u{301}\x7fé\x1b[D\x06", "é"),
         ("\u{301}a\u{202e}b\x1b[31mc\x07", "abc"),
         ("日本\x02x", "日x本"),
-        ("\x1bhi \x1b[5~\x1b[15;2~\x1bOP there", "hi  there"),
+        ("\x1bhi \x1b[5~\x1b[15;2~\x1bOP\x1b[[A there", "hi  there"),
         ("\x1b[200~a\x03\x15\x1b[D\x7fb\x1b[201~c", "abc"),
     ] {
         for byte_by_byte in [false, true] {
@@ -339,6 +339,13 @@ fn lines_to_come_back_are_bounded_and_freed_once_their_person_rests() {
     assert!(ann.editor.rest(), "a key was pressed");
     assert!(!ann.editor.rest());
     assert_eq!(ann.types("\x1b[A").editor.line.text(), "x");
+    // One that is erased again is in the row no more; one put aside is kept.
+    for (typed, is_kept) in [("", false), ("half", true)] {
+        let mut bob = Person::at(80);
+        bob.types("said\r").types(typed).types("\x1b[A\x15");
+        bob.editor.rest();
+        assert_eq!(bob.editor.rest(), is_kept);
+    }
 }
 
 #[test]
@@ -360,6 +367,9 @@ fn a_line_longer_than_any_is_split_and_loses_nothing() {
     let mut bob = Person::at(80);
     bob.types("b".repeat(999)).types("\x01\x1b[C").types("é\r").settles();
     assert_eq!(bob.said, ["b".to_owned(), "é".to_owned() + &"b".repeat(998)]);
+    let mut carl = Person::at(80);
+    carl.types("c".repeat(1000)).types("\x01\x1b[C").types("🦀\r").settles();
+    assert_eq!(carl.said, ["c".repeat(1000)], "there is no room for it");
 }
 
 #[test]
