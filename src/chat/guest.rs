@@ -88,7 +88,9 @@ impl Guest {
         });
         async move {
             let (connection, member, terminal) = greeting.await?;
-            pump_to(terminal, connection.clone(), member, missed_notice).await?;
+            pump_to(terminal.clone(), connection.clone(), member, missed_notice).await?;
+            let end = terminal.end();
+            Box::pin(connection.write_all(&end)).await?;
             if connection.close_reason() == Some(CloseReason::GoingDown) {
                 // Told, it would overtake the lines that wait for the end of a pause.
                 Box::pin(connection.write_all(GOODBYE.as_bytes())).await?;

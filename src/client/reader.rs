@@ -42,6 +42,9 @@ pub(crate) struct Reader {
     telnet: Telnet,
     sniffer: Sniffer,
     terminal: Terminal,
+    /// Hands the editor what is its; the others, and what came of that, are for the service. A
+    /// pointer, so that programs without the editor have none of its code.
+    edit: fn(&mut Reader, Event) -> Option<Event>,
     /// Whether its editor is to show nothing but ASCII.
     ascii: bool,
     /// What was read and not parsed yet.
@@ -69,6 +72,7 @@ impl Reader {
             telnet: Telnet::default(),
             sniffer: Sniffer::default(),
             terminal: Terminal::default(),
+            edit: |_, event| Some(event),
             ascii: false,
             buffer: None,
             events: 0,
@@ -86,6 +90,7 @@ impl Reader {
     /// that it has a window. One that shows only `ascii` is echoed nothing else.
     pub(crate) fn offer_editor(&mut self, terminal: Terminal, was_offered: bool, ascii: bool) {
         (self.terminal, self.ascii) = (terminal, ascii);
+        self.edit = Reader::edit;
         self.telnet.offer(was_offered);
     }
 
@@ -155,7 +160,7 @@ impl Reader {
             match event {
                 None => self.buffer = None,
                 Some(event) => {
-                    let event = self.edit(event);
+                    let event = (self.edit)(self, event);
                     self.count(event);
                     if event.is_some() {
                         return event;
@@ -166,7 +171,6 @@ impl Reader {
         None
     }
 
-    /// Hands the editor what is its; the others, and what came of that, are for the service.
     fn edit(&mut self, event: Event) -> Option<Event> {
         let terminal = &self.terminal;
         match event {

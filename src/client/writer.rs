@@ -42,23 +42,35 @@ pub async fn pump(
     member: Member,
     notice: impl Fn(u64) -> String,
 ) -> Result<(), CloseReason> {
-    pump_to(Terminal::default(), connection, member, notice).await
+    let terminal = Terminal::default();
+    run(terminal, connection, member, Writer::write, notice).await
 }
 
-/// As [`pump`], to a terminal that may have an editor.
+/// As [`pump`], to a terminal that may have an editor, which is to be [ended](Terminal::end) behind
+/// it.
 pub(crate) fn pump_to(
     terminal: Terminal,
     connection: Connection,
     member: Member,
     notice: impl Fn(u64) -> String,
 ) -> impl Future<Output = Result<(), CloseReason>> {
-    let writer = Writer { terminal, connection, member };
+    run(terminal, connection, member, Writer::write_to_terminal, notice)
+}
+
+fn run(
+    terminal: Terminal,
+    connection: Connection,
+    member: Member,
+    write: Write,
+    notice: impl Fn(u64) -> String,
+) -> impl Future<Output = Result<(), CloseReason>> {
+    let writer = Writer { terminal, connection, member, write };
     // A block and not an `async fn`, see client.rs.
     async move {
         loop {
             let fill = writer.step(&notice)?;
             if fill == Fill::End {
-                return Box::pin(writer.end()).await;
+                return Ok(());
             }
             if writer.connection.is_full() {
                 writer.connection.writable().await?;
@@ -83,15 +95,16 @@ struct Writer {
     terminal: Terminal,
     connection: Connection,
     member: Member,
+    /// Makes a write. A pointer, so that programs without the editor have none of its code.
+    write: Write,
 }
+
+type Write = fn(&Writer, &mut [u8]) -> Result<Fill, CloseReason>;
 
 impl Writer {
     /// Makes one write, if there is anything to write. MUST NOT wait.
     fn step(&self, notice: &impl Fn(u64) -> String) -> Result<Fill, CloseReason> {
-        let fill = self.connection.with_buffer(|buffer| match self.terminal.editor() {
-            Some(mut editor) => self.write_around(&mut editor, buffer),
-            None => self.write(buffer),
-        })?;
+        let fill = self.connection.with_buffer(|buffer| (self.write)(self, buffer))?;
         if let Fill::Missed(lines) = fill {
             self.connection.add_missed(lines);
             // It fits, since nothing is pending when lines are missed.
@@ -107,6 +120,13 @@ impl Writer {
             self.connection.stats().lines_out.add(self.member.consume(batch, written));
         }
         Ok(fill)
+    }
+
+    fn write_to_terminal(&self, buffer: &mut [u8]) -> Result<Fill, CloseReason> {
+        match self.terminal.editor() {
+            Some(mut editor) => self.write_around(&mut editor, buffer),
+            None => self.write(buffer),
+        }
     }
 
     /// The same, with the row in which the client types below what is written.
@@ -130,12 +150,6 @@ impl Writer {
             }
         }
         Ok(fill)
-    }
-
-    /// Leaves the terminal as it was before it had an editor.
-    async fn end(&self) -> Result<(), CloseReason> {
-        let end = self.terminal.end();
-        self.connection.write_all(&end).await
     }
 
     /// Whether there may be something to write.
