@@ -141,6 +141,15 @@ fn a_line_dropped_from_a_paste_is_found_and_one_paste_follows_the_other() {
 }
 
 #[test]
+fn clients_who_did_not_get_the_editor_are_no_valid_run() {
+    let load = Load::Editing { clients: 3, rate: 100, typed: 20 };
+    let found = outcome(chat(Fault::None), load).fault.expect("a fault");
+    assert!(found.contains("fell behind: "), "{found}");
+    let found = outcome(chat(Fault::None), Load::Keys { rate: 1000, editing: true }).fault;
+    assert_eq!(found.as_deref(), Some("the client was shown 0 bytes of what it typed"));
+}
+
+#[test]
 fn an_echo_with_a_wrong_byte_is_found() {
     for load in [
         Load::Echo { clients: 2, bytes: 64, depth: 1, rate: 0 },

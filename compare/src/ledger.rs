@@ -23,8 +23,10 @@ pub(crate) struct Ledger {
     duplicated: u64,
     reordered: u64,
     damaged: u64,
-    /// A line its own speaker heard.
+    /// A line its own speaker heard, and should not.
     returned: u64,
+    /// Speakers hear their own lines as everybody's.
+    returns: bool,
     /// Others speak too: what is no line of these is theirs.
     strangers: bool,
     filler: Vec<u8>,
@@ -54,6 +56,11 @@ impl Ledger {
         self.strangers = true;
     }
 
+    /// From now on a speaker must hear its own lines, too.
+    pub(crate) fn expect_returns(&mut self) {
+        self.returns = true;
+    }
+
     /// The line a speaker says, with its LF.
     pub(crate) fn line(&self, speaker: usize, number: usize) -> Vec<u8> {
         let mut line = format!("{speaker:05} {number:08} ").into_bytes();
@@ -75,7 +82,7 @@ impl Ledger {
             self.damaged += u64::from(!self.strangers);
             return None;
         };
-        if client == speaker {
+        if client == speaker && !self.returns {
             self.returned += 1;
             return None;
         }
@@ -174,5 +181,17 @@ mod tests {
         let faults = "lines: 2 damaged, 1 returned to their speaker";
         assert_eq!(ledger.faults().as_deref(), Some(faults));
         assert_eq!(ledger.hear(1, &line), Some((0, 0)));
+    }
+
+    #[test]
+    fn ones_own_lines_are_checked_like_all_others_where_they_return() {
+        let mut ledger = Ledger::new(2, 2, 56);
+        ledger.expect_returns();
+        let own = [0, 2].map(|number| ledger.line(0, number).trim_ascii_end().to_vec());
+        assert_eq!(ledger.hear(0, &own[0]), Some((0, 0)));
+        assert_eq!(ledger.faults(), None);
+        ledger.hear(0, &own[0]);
+        ledger.hear(0, &own[1]);
+        assert_eq!(ledger.faults().as_deref(), Some("lines: 1 dropped, 1 duplicated"));
     }
 }

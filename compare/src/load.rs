@@ -4,6 +4,7 @@ pub(crate) mod chat;
 mod connect;
 pub(crate) mod echo;
 mod idle;
+mod keys;
 pub(crate) mod time;
 
 use std::net::SocketAddr;
@@ -71,6 +72,8 @@ pub(crate) fn run(job: &Job) -> Outcome {
             Load::Echo { .. } => echo::run(job, || ()),
             Load::Time { clients } => time::run(job, clients),
             Load::Chat { .. } => chat::run(job),
+            Load::Editing { clients, rate, typed } => chat::editing(job, clients, rate, typed),
+            Load::Keys { rate, editing } => keys::run(job, rate, editing),
             Load::Stalled { clients, bytes, rate } => chat::stalled(job, clients, bytes, rate),
             Load::Idle { clients } => idle::run(job, clients),
             Load::Burst { clients, greeted } => connect::burst(job, clients, greeted),

@@ -6,8 +6,9 @@
 //! it cost); `report` makes tables, verdicts and pictures of `results`, and `publish` puts them where
 //! they are committed, `show` holds several results against the first. `conform` asks each server for
 //! its protocol before; `alone` is the generator for any address; `bench` prints the figures of ours
-//! alone, `build` what a peer costs to build, and `pauses` what our pause buys. `account`, `floods`
-//! and `relay` look for faults of ours, and compare nothing.
+//! alone, `build` what a peer costs to build, `pauses` what our pause buys, and `edit` what the line
+//! editor of our chat costs. `account`, `floods` and `relay` look for faults of ours, and compare
+//! nothing.
 
 mod account;
 mod alone;
@@ -18,6 +19,7 @@ mod conform;
 mod cores;
 mod crowd;
 mod date;
+mod edit;
 mod facts;
 #[cfg(test)]
 mod faulty;
@@ -50,6 +52,7 @@ mod show;
 mod smoke;
 mod stats;
 mod tcp;
+mod terminal;
 mod trace;
 mod workload;
 mod wrong;
@@ -66,7 +69,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const USAGE: u8 = 2;
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 15] = [
+const COMMANDS: [Command; 16] = [
     Command { name: "help", takes: "", run: |_| { print!("{}", options::help()); Ok(()) } },
     Command { name: "run", run: |options| told(run::run(options)?),
         takes: "--quick --full --only --peers --own --clients --port --seed --rounds --no-build --resume --out" },
@@ -81,6 +84,7 @@ const COMMANDS: [Command; 15] = [
     Command { name: "account", takes: "--only --peers --port --no-build --seconds --seed", run: account::account },
     Command { name: "floods", takes: "--only --peers --port --no-build --quick --clients", run: floods::floods },
     Command { name: "pauses", takes: "--quick --clients --port --no-build --out", run: pauses::pauses },
+    Command { name: "edit", takes: "--quick --clients --port --no-build", run: edit::edit },
     Command { name: "relay", takes: "--only --port --no-build --seconds --seed", run: relay::relay },
     Command { name: "smoke", takes: "--quick --full --only --peers --clients --port --seed --rounds --no-build", run: smoke::smoke },
     // The generator's process; the job comes on standard input.

@@ -126,7 +126,7 @@ fn options(
         // Other traffic each time.
         options.seed = std::time::UNIX_EPOCH.elapsed().map_or(SEED, |since| since.as_secs());
     }
-    if ["bench", "floods", "pauses", "relay"].contains(&command) {
+    if ["bench", "edit", "floods", "pauses", "relay"].contains(&command) {
         // Each takes minutes.
         options.peers = vec![OURS.into()];
     }
@@ -308,6 +308,7 @@ mod tests {
             ("fuzz-servers", "-- account --seconds 60 --quick"),
             ("floods", "-- floods --quick"),
             ("pauses", "-- pauses --quick"),
+            ("edit", "-- edit --quick"),
             ("relay", "-- relay --quick"),
         ] {
             let mut make = std::process::Command::new("make");

@@ -83,6 +83,7 @@ fn others(options: &Options, folder: &Path) -> Result<()> {
     for command in [
         bench,
         pauses,
+        "edit --no-build --quick --clients 10",
         "account --no-build --peers ours --seconds 1",
         "floods --no-build --quick --clients 100 --only none,long-lines",
     ] {

@@ -36,6 +36,11 @@ pub(crate) enum Load {
     /// loop, rate 0; one who speaks alone lets the room grow quiet first). So many `deaf` clients
     /// beside them never read, and have more to come than the kernel takes.
     Chat { clients: usize, speakers: usize, bytes: usize, rate: u32, burst: u32, deaf: usize },
+    /// The same as an open loop whose clients all speak, each in the line editor, where so many
+    /// bytes of its next line are typed already.
+    Editing { clients: usize, rate: u32, typed: usize },
+    /// One client sends so many keys a second, and never finishes a line.
+    Keys { rate: u32, editing: bool },
     /// As an open loop with one speaker, and one client more that never reads.
     Stalled { clients: usize, bytes: usize, rate: u32 },
     /// Clients that do nothing, in four steps.
@@ -89,12 +94,13 @@ impl Workload {
         match self.load {
             Load::Echo { clients, .. }
             | Load::Time { clients }
+            | Load::Editing { clients, .. }
             | Load::Idle { clients }
             | Load::Burst { clients, .. } => clients,
             Load::Chat { clients, deaf, .. } => clients + deaf,
             Load::Stalled { clients, .. } => clients + 1,
             Load::Churn { places } => places,
-            Load::Start => 1,
+            Load::Keys { .. } | Load::Start => 1,
         }
     }
 
@@ -108,11 +114,12 @@ impl Workload {
             }
             Load::Echo { clients, .. }
             | Load::Time { clients }
+            | Load::Editing { clients, .. }
             | Load::Stalled { clients, .. }
             | Load::Idle { clients }
             | Load::Burst { clients, .. } => *clients = most.min(*clients),
             Load::Churn { places } => *places = most.min(*places),
-            Load::Start => {}
+            Load::Keys { .. } | Load::Start => {}
         }
         self
     }
@@ -121,7 +128,10 @@ impl Workload {
     pub(crate) fn message(&self) -> &'static str {
         match self.load {
             Load::Echo { .. } => "round trip",
-            Load::Time { .. } | Load::Chat { .. } | Load::Stalled { .. } => "delivery",
+            Load::Time { .. } | Load::Chat { .. } | Load::Editing { .. } | Load::Stalled { .. } => {
+                "delivery"
+            }
+            Load::Keys { .. } => "key",
             _ => "client",
         }
     }

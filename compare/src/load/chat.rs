@@ -11,6 +11,7 @@ use crate::lines::{Lines, missed};
 use crate::meter;
 use crate::results::Outcome;
 use crate::tcp;
+use crate::terminal::{AGREES, ENTER, shown};
 use crate::workload::Load;
 
 /// Time in which a server that waits for the stalled reader may give it up, and go on.
@@ -22,6 +23,9 @@ const FILLING: Duration = Duration::from_millis(500);
 /// Time for which one who speaks alone is silent behind a line that everybody has: longer than two
 /// pauses of a room, so that each line finds it quiet.
 const QUIET: Duration = Duration::from_millis(25);
+
+/// A line of a client with the editor, with its end.
+const LINE_BYTES: usize = 56;
 
 /// Width of a slot of the stalled reader's picture.
 const SLOT: Duration = Duration::from_millis(100);
@@ -54,6 +58,8 @@ struct Heard {
     missed: u64,
     closed: usize,
     slots: Option<Slots>,
+    /// Bytes of its next line that each client has typed, where they have the editor.
+    typed: Option<usize>,
 }
 
 struct Line {
@@ -80,31 +86,16 @@ pub(crate) fn run(job: &Job) -> Result<Outcome> {
     if speakers == 1 {
         talk.silence = QUIET;
     }
-    let mut outcome = Outcome::default();
-    let mut undelivered = talk.go(job.warm_up(), rate, burst)?;
-    if undelivered == 0 {
-        talk.forget();
-        let before = talk.said();
-        let meter = job.meter()?;
-        undelivered = talk.go(job.window(), rate, burst)?;
-        // A notice costs the server a write as a line does.
-        let messages = talk.heard.delays.total() + talk.heard.notices;
-        let lateness = (rate > 0).then_some(&talk.lateness);
-        meter.stop(&mut outcome, messages, lateness)?;
-        outcome.count("sent", (talk.said() - before) as u64);
-        outcome.count("heard", talk.heard.delays.total());
-        outcome.spectrum = lateness.map_or(Vec::new(), |_| talk.heard.delays.pairs());
-    }
-    talk.report(&mut outcome);
-    outcome.count("lost", undelivered);
-    if undelivered > 0 {
-        let (all, patience) = (undelivered + talk.heard.delays.total(), PATIENCE.as_secs());
-        outcome.fault.get_or_insert(format!(
-            "fell behind: {undelivered} of {all} deliveries had not come {patience} s after the \
-             last line"
-        ));
-    }
-    Ok(outcome)
+    talk.measure(job, rate, burst)
+}
+
+/// All of them have the line editor, and so many bytes of their next line typed.
+pub(crate) fn editing(job: &Job, clients: usize, rate: u32, typed: usize) -> Result<Outcome> {
+    let mut talk = Talk::new(clients, clients, LINE_BYTES)?;
+    talk.join(job, clients)?;
+    talk.agree(typed)?;
+    job.process().settle(SETTLED)?;
+    talk.measure(job, rate, 1)
 }
 
 /// Beside others who speak too, and who `begin` once these are in. Lines that were missed or did
@@ -216,6 +207,46 @@ impl Talk {
         job.process().settle(SETTLED)
     }
 
+    /// Has all clients agree to the editor, and type so many bytes of their first line.
+    fn agree(&mut self, typed: usize) -> Result<()> {
+        self.heard.typed = Some(typed);
+        self.heard.ledger.expect_returns();
+        for speaker in 0..self.speakers {
+            let line = self.heard.ledger.line(speaker, 0);
+            self.crowd.send(speaker, &[AGREES, &line[..typed]].concat())?;
+        }
+        Ok(())
+    }
+
+    /// Talks for the warm-up, then for the window.
+    fn measure(&mut self, job: &Job, rate: u32, burst: u32) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let mut undelivered = self.go(job.warm_up(), rate, burst)?;
+        if undelivered == 0 {
+            self.forget();
+            let before = self.said();
+            let meter = job.meter()?;
+            undelivered = self.go(job.window(), rate, burst)?;
+            // A notice costs the server a write as a line does.
+            let messages = self.heard.delays.total() + self.heard.notices;
+            let lateness = (rate > 0).then_some(&self.lateness);
+            meter.stop(&mut outcome, messages, lateness)?;
+            outcome.count("sent", (self.said() - before) as u64);
+            outcome.count("heard", self.heard.delays.total());
+            outcome.spectrum = lateness.map_or(Vec::new(), |_| self.heard.delays.pairs());
+        }
+        self.report(&mut outcome);
+        outcome.count("lost", undelivered);
+        if undelivered > 0 {
+            let (all, patience) = (undelivered + self.heard.delays.total(), PATIENCE.as_secs());
+            outcome.fault.get_or_insert(format!(
+                "fell behind: {undelivered} of {all} deliveries had not come {patience} s after the \
+                 last line"
+            ));
+        }
+        Ok(outcome)
+    }
+
     /// Lines, of all speakers.
     fn said(&self) -> usize {
         self.heard.said.iter().map(Vec::len).sum()
@@ -294,9 +325,18 @@ impl Talk {
     /// Says so many lines, in one piece.
     fn say(&mut self, speaker: usize, due: Instant, lines: u32) -> Result<()> {
         let (said, mut piece) = (&mut self.heard.said[speaker], Vec::new());
+        // With the editor one's own line comes back.
+        let left = self.clients - usize::from(self.heard.typed.is_none());
         for _ in 0..lines {
-            piece.append(&mut self.heard.ledger.line(speaker, said.len()));
-            said.push(Line { due, left: self.clients - 1 });
+            let line = self.heard.ledger.line(speaker, said.len());
+            said.push(Line { due, left });
+            match self.heard.typed {
+                None => piece.extend(line),
+                Some(typed) => {
+                    let next = self.heard.ledger.line(speaker, said.len());
+                    piece.extend([&line[typed..line.len() - 1], ENTER, &next[..typed]].concat());
+                }
+            }
         }
         self.crowd.send(speaker, &piece)
     }
@@ -344,7 +384,7 @@ impl Heard {
             News::Bytes(bytes) => {
                 let now = Instant::now();
                 lines.feed(client, bytes, |line| {
-                    self.hear(client, line, now);
+                    self.hear(client, if self.typed.is_some() { shown(line) } else { line }, now);
                     Ok(())
                 })
             }

@@ -38,6 +38,7 @@ const OPEN: [Metric; 7] = [CPU, P50, P99, P999, MAX, RSS, LATE];
 const CLOSED: [Metric; 6] = [CPU, more("rate", "deliveries/s"), P50, P99, P999, MAX];
 const FAN: [Metric; 4] =
     [less("last_p50_ms", "last has it, ms"), CPU, aside("last_max_ms", "worst, ms"), P50];
+const KEYS: [Metric; 2] = [CPU, LATE];
 const STALLED: [Metric; 9] = [
     aside("undelivered_share", "share not delivered"),
     P50,
@@ -74,7 +75,8 @@ pub(crate) fn metrics(load: &Load) -> &'static [Metric] {
         Load::Echo { rate: 0, .. } => &ECHO,
         Load::Chat { rate: 0, speakers: 1, burst: 1, .. } => &FAN,
         Load::Chat { rate: 0, .. } => &CLOSED,
-        Load::Echo { .. } | Load::Chat { .. } => &OPEN,
+        Load::Echo { .. } | Load::Chat { .. } | Load::Editing { .. } => &OPEN,
+        Load::Keys { .. } => &KEYS,
         Load::Stalled { .. } => &STALLED,
         Load::Time { .. } => &TIME,
         Load::Idle { .. } => &IDLE,
@@ -89,12 +91,14 @@ pub(crate) fn floor(results: &Results, workload: &Workload) -> Option<f64> {
     let price = |name: &str| results.prices.get(name).copied();
     match workload.load {
         Load::Echo { .. } => Some(price("send")? + price("recv")?),
-        Load::Chat { .. } | Load::Time { .. } | Load::Stalled { .. } => price("send"),
+        Load::Chat { .. } | Load::Editing { .. } | Load::Time { .. } | Load::Stalled { .. } => {
+            price("send")
+        }
         Load::Burst { greeted: true, .. } => Some(price("accept")? + price("send")?),
         Load::Burst { .. } | Load::Churn { .. } => {
             Some(price("accept")? + price("send")? + price("recv")?)
         }
-        Load::Idle { .. } | Load::Start => None,
+        Load::Idle { .. } | Load::Keys { .. } | Load::Start => None,
     }
 }
 
