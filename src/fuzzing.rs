@@ -71,7 +71,8 @@ pub fn editor(size: u8, columns: u16, keys: &[u8]) {
 }
 
 fn edited<'a>(columns: u16, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Edited> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
+        "\x1b[?1l",
         "\x1b[?2004h",
         "\x1b[?2004l",
         "\x1b[H",

@@ -33,9 +33,9 @@ STYLE = (
 # command alone.
 SHELL = 'trap echo INT; while printf "$ " && read -r line; do eval "$line"; done'
 
-# What the line editor writes beside text: a request to the terminal to mark what is pasted, and
-# rows written anew from their start, of which nothing older stays.
-MARKS_PASTE = "\x1b[?2004h"
+# What the line editor writes beside text: how it sets the terminal, and rows written anew from
+# their start, of which nothing older stays.
+BEGINS = "\x1b[?1l\x1b[?2004h"
 WRITTEN_OVER = re.compile(r".*\r(.*)\x1b\[K")
 
 
@@ -110,7 +110,7 @@ class Terminal:
 
     def lines(self):
         """The rows that are written, with the cursor if it stands behind text."""
-        text = WRITTEN_OVER.sub(r"\1", self.screen.decode().replace(MARKS_PASTE, ""))
+        text = WRITTEN_OVER.sub(r"\1", self.screen.decode().replace(BEGINS, ""))
         if "\x1b" in text or "\r" in text:
             sys.exit(f"{self.title} shows more than plain text: {text!r}")
         text = text.removesuffix("\n") if text.endswith("\n") else text + CURSOR
@@ -149,7 +149,7 @@ def edit(server, ann, bob):
     for person, others in [(ann, "nobody else is here yet"), (bob, "1 other here: guest1")]:
         person.types(f"telnet 127.0.0.1 {server.port}")
         person.shows(f"{others}\n")
-        person.shows(MARKS_PASTE)
+        person.shows(BEGINS)
     ann.shows("*** guest2 joined (2 here)\n")
     bob.types("good morning! are you free on Friday?")
     ann.shows("Friday?\n")

@@ -252,6 +252,11 @@ impl Guest {
 
     /// Tells the guest alone; one that does not read such answers loses them.
     fn answer(&self, bytes: &[u8]) {
+        if self.input.is_editing() {
+            // Its own line, which it reads as the others do, comes before the answer to it.
+            let lines = self.member.hold(bytes.len());
+            self.connection().stats().lines_out.add(lines);
+        }
         let _too_many_unread = self.member.tell(bytes);
     }
 }

@@ -14,16 +14,27 @@ const REST: Duration = Duration::from_secs(10 * 60);
 /// Looks after the lines of all guests from now on, until there are none.
 pub(super) fn look_after(chat: &Chat, connection: &Connection) {
     if !chat.0.looks_after.replace(true) {
-        connection.spawn_detached(keep_looking(Rc::downgrade(&chat.0)));
+        connection.spawn_detached(keep_looking(Looking(Rc::downgrade(&chat.0))));
     }
 }
 
-async fn keep_looking(chat: Weak<Inner>) {
+async fn keep_looking(looking: Looking) {
     loop {
         Timer::after(REST).await;
-        let Some(chat) = chat.upgrade() else { return };
+        let Some(chat) = looking.0.upgrade() else { return };
         if !free(&chat) {
-            return chat.looks_after.set(false);
+            return;
+        }
+    }
+}
+
+/// Whoever looks after the lines; a server that ends while the chat has another drops it.
+struct Looking(Weak<Inner>);
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        if let Some(chat) = self.0.upgrade() {
+            chat.looks_after.set(false);
         }
     }
 }

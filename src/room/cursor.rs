@@ -17,8 +17,8 @@
 
 use std::task::Waker;
 
-use super::Fill;
 use super::backlog::{Author, Backlog, Batch};
+use super::{Fill, PENDING_BYTES};
 
 pub(super) struct Cursor {
     pub(super) author: Author,
@@ -78,6 +78,28 @@ impl Cursor {
         match self.left_at {
             Some(left_at) if self.next >= left_at => Fill::End,
             _ => Fill::Nothing,
+        }
+    }
+
+    /// Makes the lines that are due pending too, unless that and `room` bytes more are too many: what
+    /// this member is told next then stands behind them. Returns how many they are.
+    pub(super) fn hold(&mut self, backlog: &Backlog, room: usize) -> u64 {
+        if self.pending.len() + backlog.bytes_from(self.next) + room > PENDING_BYTES {
+            return 0;
+        }
+        let mut held = vec![0; PENDING_BYTES];
+        match self.fill(backlog, &mut held) {
+            Fill::Bytes(batch) => {
+                held.truncate(batch.bytes);
+                self.pending = held;
+                self.next = batch.next;
+                batch.lines
+            }
+            Fill::Missed(lines) => {
+                self.missed = lines;
+                0
+            }
+            Fill::Nothing | Fill::End => 0,
         }
     }
 

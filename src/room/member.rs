@@ -80,6 +80,14 @@ impl Member {
         fits
     }
 
+    /// Has what this member is told next, of so many bytes, stand behind the lines that it has not
+    /// taken, if both fit. Returns how many lines those are, which [`consume`](Self::consume) then
+    /// does not count.
+    pub(crate) fn hold(&self, room: usize) -> u64 {
+        let State { backlog, cursors, .. } = &mut *self.state();
+        cursors[self.0.key].hold(backlog, room)
+    }
+
     /// Leaves: no later line reaches this member, those before may still be taken.
     pub fn leave(&self) {
         self.0.leave();

@@ -54,7 +54,12 @@ impl Model {
                 self.readers[index].member.publish(line);
             }
             6..15 => reader.member.publish("said after leaving"),
-            15..17 => reader.told += usize::from(reader.member.tell("told\r\n")),
+            told @ 15..17 => {
+                if told == 15 {
+                    reader.member.hold(size);
+                }
+                reader.told += usize::from(reader.member.tell("told\r\n"));
+            }
             17..27 => drop(reader.take(size, n)),
             27..29 => drop(reader.take(100, 0)),
             29..31 => {

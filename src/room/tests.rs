@@ -254,3 +254,18 @@ fn in_a_pause_no_line_is_dropped_that_nobody_had_a_chance_to_take() {
     read += &read_all(&member);
     assert_eq!(read, (0..50).map(|n| format!("line {n}\r\n")).collect::<String>());
 }
+
+#[test]
+fn what_a_member_is_told_behind_its_lines_comes_after_them() {
+    let room = Room::new(BACKLOG_BYTES);
+    let ann = room.join();
+    room.publish("one");
+    assert!(ann.tell("*** first\r\n"));
+    room.publish("two");
+    assert_eq!(ann.hold(64), 2);
+    assert!(ann.tell("*** last\r\n"));
+    room.publish("three");
+    assert_eq!(read_all(&ann), "*** first\r\none\r\ntwo\r\n*** last\r\nthree\r\n");
+    room.publish("x".repeat(PENDING_BYTES - 64));
+    assert_eq!(ann.hold(64), 0, "there is no place for it");
+}

@@ -1,7 +1,7 @@
 //! The line editor, with real clients at pseudo-terminals whose screens an emulator shows, and with
 //! imitations of those that Debian does not have.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
@@ -30,8 +30,18 @@ fn editing(server: &Server) -> Client {
     guest.name =
         welcome["*** welcome, you are ".len()..].split('.').next().expect("a name").to_owned();
     guest.send(AGREED);
-    guest.expect_bytes(&[ERASE.as_bytes(), BEGINNING, b"\x1b[?2004h"].concat());
+    guest.expect_bytes(&[ERASE.as_bytes(), BEGINNING, b"\x1b[?1l\x1b[?2004h"].concat());
     guest
+}
+
+/// Two guests, of whom the second has the editor.
+fn two(server: &Server) -> [Client; 2] {
+    let mut first = server.client();
+    first.expect_bytes(OFFER);
+    first.line();
+    let second = editing(server);
+    first.expect("*** guest2 joined (2 here)");
+    [first, second]
 }
 
 #[test]
@@ -53,11 +63,7 @@ fn one_that_does_not_answer_the_offer_sees_nothing_else_of_it() {
 #[test]
 fn what_is_typed_is_echoed_and_said_in_the_talk_in_its_order() {
     let server = Server::start("chat", &["--edit", "--history", "0"]);
-    let mut bob = server.client();
-    bob.expect_bytes(OFFER);
-    bob.line();
-    let mut ann = editing(&server);
-    bob.expect("*** guest2 joined (2 here)");
+    let [mut bob, mut ann] = two(&server);
     ann.send("h");
     ann.expect_bytes(b"h");
     ann.send("i");
@@ -110,7 +116,7 @@ fn a_name_is_typed_in_the_editor_too() {
     ann.expect_bytes(OFFER);
     ann.expect("*** what name shall the others read? Enter keeps guest1");
     ann.send(AGREED);
-    ann.expect_bytes(&[BEGINNING, b"\x1b[?2004h\r\0\x1b[K"].concat());
+    ann.expect_bytes(&[BEGINNING, b"\x1b[?1l\x1b[?2004h\r\0\x1b[K"].concat());
     ann.send("am\x7fnn!");
     ann.expect_bytes(b"ann!");
     ann.send("\r\0");
@@ -133,13 +139,83 @@ fn a_name_is_typed_in_the_editor_too() {
 }
 
 #[test]
-fn a_client_that_ends_the_editor_goes_on_with_its_line() {
+fn the_answer_to_a_line_stands_below_it() {
+    let server = Server::start("chat", &["--edit", "--history", "0"]);
+    let [mut bob, mut ann] = two(&server);
+    ann.send("/quit\r\0");
+    bob.expect("<guest2> /quit");
+    let mut read = ann.line();
+    assert!(read.ends_with("<guest2> /quit"), "{read:?}");
+    ann.expect(
+        "*** there are no commands here, all read what you write. To leave: ^C twice in telnet, ^C \
+         in nc, or close the window",
+    );
+    ann.send(b"hello\r\0\xff\xf6\x03");
+    read = ann.line();
+    assert!(read.ends_with("<guest2> hello"), "{read:?}");
+    ann.expect("*** yes, still here");
+    ann.expect("*** ^C again to leave");
+}
+
+#[test]
+fn clearing_the_screen_leaves_the_line_in_its_first_row() {
+    let server = Server::start("chat", &["--edit", "--history", "0"]);
+    let [mut bob, mut ann] = two(&server);
+    bob.send("above\r\n");
+    ann.expect("<guest1> above");
+    ann.send("typed");
+    ann.expect_bytes(b"typed");
+    ann.send("\x0c");
+    ann.expect_bytes(b"\x1b[H\x1b[2Jtyped");
+    ann.send("!\r\0");
+    bob.expect("<guest2> typed!");
+}
+
+/// The answers to the offer, in every order and half of them: IAC DO ECHO is what gives a client the
+/// editor, IAC DONT of either takes all of the offer back.
+#[test]
+fn whoever_answers_half_of_the_offer_can_talk() {
     let server = Server::start("chat", &["--edit", "--history", "0"]);
     let mut bob = server.client();
     bob.expect_bytes(OFFER);
     bob.line();
-    let mut ann = editing(&server);
-    bob.expect("*** guest2 joined (2 here)");
+    let (echo, key_by_key) = (b"\xff\xfd\x01", b"\xff\xfd\x03");
+    let (no_echo, line_by_line, no_window) = (b"\xff\xfe\x01", b"\xff\xfe\x03", b"\xff\xfc\x1f");
+    let answers: [&[&[u8]]; 9] = [
+        &[],
+        &[echo],
+        &[key_by_key],
+        &[key_by_key, echo],
+        &[no_window, echo, key_by_key],
+        &[no_echo],
+        &[line_by_line, echo],
+        &[echo, line_by_line],
+        &[echo, no_echo, echo, no_echo],
+    ];
+    for answer in answers {
+        let mut ann = server.client();
+        ann.expect_bytes(OFFER);
+        let welcome = ann.line();
+        let joined = bob.line();
+        let name = joined.split(' ').nth(1).expect("a name").to_owned();
+        assert!(welcome.contains(&name));
+        ann.send(answer.concat());
+        ann.send("helto\x7f\x08lo\r\n");
+        bob.expect(format_args!("<{name}> hello"));
+        bob.send("hi\r\n");
+        let mut read = Vec::new();
+        while !read.ends_with(b"<guest1> hi\r\n") {
+            assert!(ann.stream.read_until(b'\n', &mut read).expect("in time") > 0);
+        }
+        drop(ann);
+        bob.expect(format_args!("*** {name} left"));
+    }
+}
+
+#[test]
+fn a_client_that_ends_the_editor_goes_on_with_its_line() {
+    let server = Server::start("chat", &["--edit", "--history", "0"]);
+    let [mut bob, mut ann] = two(&server);
     ann.send(b"half a \xff\xfe\x01line\r\n");
     bob.expect("<guest2> half a line");
 }
@@ -147,11 +223,7 @@ fn a_client_that_ends_the_editor_goes_on_with_its_line() {
 #[test]
 fn a_client_with_the_editor_is_answered_as_often_as_any_other() {
     let server = Server::start("chat", &["--edit", "--history", "0"]);
-    let mut bob = server.client();
-    bob.expect_bytes(OFFER);
-    bob.line();
-    let mut ann = editing(&server);
-    bob.expect("*** guest2 joined (2 here)");
+    let [mut bob, mut ann] = two(&server);
     for _ in 0..100 {
         ann.send(b"\xff\xf6x\r\0");
         bob.expect("<guest2> x");
@@ -386,11 +458,7 @@ fn putty_is_good_to_chat_in_without_an_option() {
 #[test]
 fn windows_telnet_as_documented_is_good_to_chat_in() {
     let server = Server::start("chat", &["--edit", "--history", "0"]);
-    let mut bob = server.client();
-    bob.expect_bytes(OFFER);
-    bob.line();
-    let mut windows = editing(&server);
-    bob.expect("*** guest2 joined (2 here)");
+    let [mut bob, mut windows] = two(&server);
     let mut screen = vt100::Parser::new(size(ROWS), size(80), 0);
     for key in b"helto\x08\x08" {
         windows.send([*key]);

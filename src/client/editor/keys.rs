@@ -36,8 +36,11 @@ pub(super) struct Keys {
     state: State,
     /// The first two parameters of a control sequence.
     parameters: [u16; 2],
-    /// Within a bracketed paste, where no control character is a key but a line end.
+    /// Within a bracketed paste, where no control character is a key but a line end, and the second
+    /// of two ^C, for the case that the end of the paste was lost.
     pasting: bool,
+    /// The last byte of text was ^C.
+    after_interrupt: bool,
     /// The last key was CR: an LF or NUL that follows belongs to it.
     after_cr: bool,
     /// The character begun and not finished.
@@ -120,6 +123,10 @@ impl Keys {
             // With a modifier above Shift: Alt, Ctrl, or more of them.
             (State::Control(_), b'C') if self.parameters[1] > 2 => Some(Key::WordRight),
             (State::Control(_), b'D') if self.parameters[1] > 2 => Some(Key::WordLeft),
+            // PuTTY's, with Ctrl: a terminal whose cursor keys are in normal mode, which the row
+            // sets, sends this for no arrow alone.
+            (State::Single, b'C') => Some(Key::WordRight),
+            (State::Single, b'D') => Some(Key::WordLeft),
             (State::Control(_) | State::Single, _) => lettered(byte),
         };
         key.filter(|_| !self.pasting)
@@ -147,6 +154,9 @@ impl Keys {
 
     fn text(&mut self, byte: u8) -> Option<Key> {
         let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
+        if std::mem::replace(&mut self.after_interrupt, byte == 0x03) && byte == 0x03 {
+            self.pasting = false;
+        }
         let key = match byte {
             b'\n' if after_cr => return None,
             b'\r' | b'\n' => return Some(Key::Enter),

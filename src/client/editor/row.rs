@@ -12,8 +12,12 @@ const COLUMNS: u16 = 80;
 /// To the start of the row. A CR that ends no line is followed by NUL (RFC 854).
 const START: &[u8] = b"\r\0";
 
-/// Switches the brackets around what is pasted on, and off.
-const PASTE: [&[u8]; 2] = [b"\x1b[?2004h", b"\x1b[?2004l"];
+/// Sets the cursor keys to normal mode (DECCKM), in which PuTTY tells them from those with Ctrl, and
+/// switches the brackets around what is pasted on.
+const BEGIN: &[u8] = b"\x1b[?1l\x1b[?2004h";
+
+/// Switches these brackets off; normal mode is how the cursor keys are found.
+const END: &[u8] = b"\x1b[?2004l";
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
@@ -104,11 +108,11 @@ impl Row {
             }
             Due::End => {
                 out.extend_from_slice(self.erase(line));
-                out.extend_from_slice(PASTE[1]);
+                out.extend_from_slice(END);
                 self.due = Due::Over;
                 return;
             }
-            Due::Begin => out.extend_from_slice(PASTE[0]),
+            Due::Begin => out.extend_from_slice(BEGIN),
             due @ (Due::Screen | Due::Below) => {
                 self.due = due;
                 out.extend_from_slice(self.erase(line));

@@ -229,7 +229,7 @@ fn a_half_typed_line_survives_lines_that_come_in() {
 fn what_others_read_is_the_line_as_edited() {
     for (keys, said) in [
         ("helto\x7f\x08lo", "hello"),
-        ("hllo\x1b[D\x02\x1bOD\x02\x1b[Ce", "hello"),
+        ("hllo\x1b[D\x02\x1b[D\x02\x1b[Ce", "hello"),
         ("ello\x01h\x05 you", "hello you"),
         ("ello\x1b[Hh\x1b[F you", "hello you"),
         ("xhello\x1b[1~\x1b[3~\x1b[4~!", "hello!"),
@@ -241,12 +241,14 @@ fn what_others_read_is_the_line_as_edited() {
         ("hlelo\x02\x02\x02\x14", "hello"),
         ("helol\x14", "hello"),
         ("two words\x1bb\x1b[1;5Dsome \x1bf\x1b[1;3C!", "some two words!"),
+        ("two words\x1bOD\x1bODsome \x1bOCtiny", "some twotiny words"),
         ("a\tb", "a b"),
         ("e\u{301}\x7fé\x1b[D\x06", "é"),
         ("\u{301}a\u{202e}b\x1b[31mc\x07", "abc"),
         ("日本\x02x", "日x本"),
         ("\x1bhi \x1b[5~\x1b[15;2~\x1bOP\x1b[[A there", "hi  there"),
         ("\x1b[200~a\x03\x15\x1b[D\x7fb\x1b[201~c", "abc"),
+        ("\x1b[200~a paste that never ends\x03\x03b\x7fc", "c"),
     ] {
         for byte_by_byte in [false, true] {
             let mut ann = Person::at(80);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender, bounded};
 use futures_lite::future::or;
 use smol_servers::{
-    Connection, Handler, Limits, Listener, ServerHandle, Stats, block_on_paused, run, serve,
+    Connection, Handler, Limits, Listener, ServerHandle, Stats, Timer, block_on_paused, run, serve,
 };
 
 use super::{Executor, take_turn};
@@ -38,7 +38,12 @@ pub(crate) fn serve_paused(limits: Limits, handler: impl Handler, session: impl 
         }
     };
     let clients = serve(&executor, clients, pending::<()>(), client);
-    let server = serve(&executor, server, session(host), handler);
+    // Else a session in which somebody waits for what never comes would never end.
+    let session = or(session(host), async {
+        Timer::after(PATIENT).await;
+        panic!("the session waits for something that does not come");
+    });
+    let server = serve(&executor, server, session, handler);
     block_on_paused(run(&executor, or(clients, server))).expect("it serves");
 }
 
