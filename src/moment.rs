@@ -6,6 +6,7 @@ pub(crate) mod strftime;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::driver::system_time;
+use date::Date;
 
 /// Nanoseconds of a second.
 pub(crate) const SECOND: i64 = 1_000_000_000;
@@ -23,6 +24,16 @@ impl Moment {
     /// that nothing that is added to it overflows.
     pub(crate) fn now() -> Moment {
         Moment::from(system_time())
+    }
+
+    /// RFC 3339 in UTC, to the millisecond. Not by [`strftime`], so that programs that print no
+    /// other form have none of its code, which is 8 KB.
+    pub(crate) fn rfc_3339(self) -> String {
+        let Date { year, month, day, .. } = Date::of_day(self.0.div_euclid(DAY));
+        let millis = self.0.rem_euclid(DAY) / (SECOND / 1000);
+        let (second, minute, hour) = (millis / 1000, millis / 60_000, millis / 3_600_000);
+        let (second, minute, millis) = (second % 60, minute % 60, millis % 1000);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
     }
 
     /// Time since an earlier moment; none since a later one.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::moment::strftime::strftime;
+use crate::moment::date::Date;
 use crate::moment::{DAY, Moment, SECOND};
 use crate::room::HISTORY_LINES;
 use crate::zone::{self, TimeZone};
@@ -28,11 +28,17 @@ impl Calendar {
 
     /// What stands in front of a line at this moment: `HH:MM `.
     pub(super) fn stamp(&self, now: Moment) -> String {
-        strftime("%H:%M ", now, &self.zone).unwrap_or_default()
+        let minutes = self.shown(now).rem_euclid(DAY) / (60 * SECOND);
+        format!("{:02}:{:02} ", minutes / 60, minutes % 60)
     }
 
     pub(super) fn today(&self, now: Moment) -> Day {
-        Day((now.0 + zone::offset(&self.zone, now) * SECOND).div_euclid(DAY))
+        Day(self.shown(now).div_euclid(DAY))
+    }
+
+    /// Nanoseconds of this zone's clocks since they showed 1970-01-01.
+    fn shown(&self, now: Moment) -> i64 {
+        now.0 + zone::offset(&self.zone, now) * SECOND
     }
 
     /// Notes that line `number` is said now.
@@ -55,7 +61,9 @@ impl Calendar {
 
 /// What stands above the lines of a former day.
 pub(super) fn heading(day: Day) -> String {
-    strftime("*** %A, %-d %B %Y:\r\n", Moment(day.0 * DAY), &TimeZone::UTC).unwrap_or_default()
+    let date = Date::of_day(day.0);
+    let (weekday, month) = (date.name_of_weekday(), date.name_of_month());
+    format!("*** {weekday}, {} {month} {}:\r\n", date.day, date.year)
 }
 
 #[cfg(all(test, feature = "local-time"))]

@@ -1,5 +1,14 @@
 //! Days of the Gregorian calendar, also before there was one. No I/O.
 
+const WEEKDAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+#[rustfmt::skip]
+const MONTHS: [&str; 12] = [
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+];
+
 /// A day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Date {
@@ -34,6 +43,14 @@ impl Date {
         let month = if is_next_year { month - 9 } else { month + 3 };
         // 1970-01-01 was a Thursday.
         Date { year, month, day, weekday: (days + 4).rem_euclid(7), day_of_year }
+    }
+
+    pub(crate) fn name_of_weekday(&self) -> &'static str {
+        WEEKDAYS[self.weekday as usize]
+    }
+
+    pub(crate) fn name_of_month(&self) -> &'static str {
+        MONTHS[self.month as usize - 1]
     }
 }
 

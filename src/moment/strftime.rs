@@ -4,18 +4,6 @@ use super::date::Date;
 use super::{DAY, Moment, SECOND};
 use crate::zone::{self, TimeZone};
 
-/// RFC 3339 in UTC, to the millisecond.
-pub(crate) const RFC_3339: &str = "%Y-%m-%dT%H:%M:%S.%3NZ";
-
-const WEEKDAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-
-#[rustfmt::skip]
-const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
-];
-
 /// What the clocks and calendars of a zone show at a moment, in the directives of strftime(3) but
 /// `%E` and `%O`, and these of GNU's date(1): `%k`, `%l`, `%P`, `%:z`, and `%N`, nanoseconds, or with a
 /// width up to 9 so many of their digits. Behind the `%` there may be a flag, `-` for no padding, `_` for spaces, `0` for
@@ -98,10 +86,10 @@ impl Shown<'_> {
         let spaces = |number: i64| (number.to_string(), " ", 2);
         let text = |text: &str| (text.to_owned(), " ", 0);
         Some(match name {
-            "a" => text(&WEEKDAYS[weekday as usize][..3]),
-            "A" => text(WEEKDAYS[weekday as usize]),
-            "b" | "h" => text(&MONTHS[month as usize - 1][..3]),
-            "B" => text(MONTHS[month as usize - 1]),
+            "a" => text(&self.date.name_of_weekday()[..3]),
+            "A" => text(self.date.name_of_weekday()),
+            "b" | "h" => text(&self.date.name_of_month()[..3]),
+            "B" => text(self.date.name_of_month()),
             "C" => zeros(year.div_euclid(100), 2),
             "d" => zeros(day, 2),
             "e" => spaces(day),
@@ -220,10 +208,9 @@ mod tests {
             let shown = strftime(directive, sunday, &TimeZone::UTC);
             assert_eq!(shown.as_deref(), Ok(printed), "{directive}");
         }
-        assert_eq!(
-            strftime(RFC_3339, sunday, &TimeZone::UTC).as_deref(),
-            Ok("2027-01-03T06:05:09.020Z")
-        );
+        let rfc_3339 = strftime("%Y-%m-%dT%H:%M:%S.%3NZ", sunday, &TimeZone::UTC);
+        assert_eq!(rfc_3339.as_deref(), Ok("2027-01-03T06:05:09.020Z"));
+        assert_eq!(rfc_3339, Ok(sunday.rfc_3339()));
     }
 
     #[test]

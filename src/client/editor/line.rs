@@ -92,8 +92,8 @@ impl Line {
         let (start, middle, end) = (self.before(), self.cursor(), self.behind());
         self.cursor = end as u16;
         if start < middle && middle < end {
-            let exchanged = [&self.text[middle..end], &self.text[start..middle]].concat();
-            self.text.replace_range(start..end, &exchanged);
+            let exchanged: String = self.text.drain(start..middle).collect();
+            self.text.insert_str(start + end - middle, &exchanged);
         }
         start < end
     }

@@ -5,8 +5,6 @@ use ::log::kv::{self, Key, Source, Value, VisitSource};
 use ::log::{Level, Record};
 
 use crate::moment::Moment;
-use crate::moment::strftime::{RFC_3339, strftime};
-use crate::zone::TimeZone;
 
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +20,7 @@ pub(in crate::program) enum Format {
 /// The line of an event, with the number of lines lost before it.
 pub(super) fn line(format: Format, program: &str, record: &Record<'_>, lost: usize) -> String {
     let message = record.args().to_string();
-    let now = strftime(RFC_3339, Moment::now(), &TimeZone::UTC).unwrap_or_default();
+    let now = Moment::now().rfc_3339();
     let text = if format == Format::Json {
         let level = record.level().as_str().to_ascii_lowercase();
         let (program, message) = (json(program), json(&message));
