@@ -14,7 +14,7 @@
 //! Bytes that were read are gone before more are awaited, and a `Vec` that is empty holds no
 //! memory.
 //!
-//! So an idle client of the chat takes 1 KiB of memory outside the kernel;
+//! So an idle client of the chat takes 1.1 KiB of memory outside the kernel;
 //! `tests/it/footprint.rs` fails at 2 KiB.
 
 pub(crate) mod editor;
