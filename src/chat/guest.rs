@@ -134,9 +134,9 @@ impl Guest {
                     }
                 }
                 Event::Reply(bytes) => {
-                    self.answer(&bytes);
-                    // Telnet throws away what it reads between its ^C and this answer, so the
-                    // first hint was not seen.
+                    // Ahead of all lines: telnet throws away what it reads between its ^C and this
+                    // answer, and so has not shown the first hint.
+                    let _too_many_unread = self.member.tell(bytes);
                     if interrupted && bytes == TIMING_MARK_REPLY {
                         self.answer(INTERRUPT_HINT.as_bytes());
                     }
@@ -144,8 +144,8 @@ impl Guest {
                 Event::AreYouThere => {
                     // A client that sends each key at once may stand within a line.
                     let typed = !self.input.unfinished().is_empty();
-                    self.answer(if typed { b"\r\n" } else { b"" });
-                    self.answer(b"*** yes, still here\r\n");
+                    let here = "\r\n*** yes, still here\r\n";
+                    self.answer(if typed { here } else { here.trim_start() }.as_bytes());
                 }
                 Event::Interrupt if interrupted => return Ok(()),
                 // The editor counts them itself: the second one is `Leave`.
@@ -254,8 +254,7 @@ impl Guest {
     fn answer(&self, bytes: &[u8]) {
         if self.input.is_editing() {
             // Its own line, which it reads as the others do, comes before the answer to it.
-            let lines = self.member.hold(bytes.len());
-            self.connection().stats().lines_out.add(lines);
+            self.member.hold(bytes.len());
         }
         let _too_many_unread = self.member.tell(bytes);
     }

@@ -28,7 +28,8 @@ async fn keep_looking(looking: Looking) {
     }
 }
 
-/// Whoever looks after the lines; a server that ends while the chat has another drops it.
+/// Whoever looks after the lines. A server that ends while the chat has another drops it, and the
+/// next line said in the editor begins again.
 struct Looking(Weak<Inner>);
 
 impl Drop for Looking {

@@ -32,6 +32,8 @@ pub(super) struct Cursor {
     missed: u64,
     /// Bytes for this member alone, to be taken before any line.
     pub(super) pending: Vec<u8>,
+    /// Lines that begin in `pending`.
+    held: u64,
     /// Woken when something is due to this member alone; the ring would wake everybody.
     pub(super) waker: Option<Waker>,
 }
@@ -45,6 +47,7 @@ impl Cursor {
             own_dropped: 0,
             missed: 0,
             pending: Vec::new(),
+            held: 0,
             waker: None,
         }
     }
@@ -82,10 +85,11 @@ impl Cursor {
     }
 
     /// Makes the lines that are due pending too, unless that and `room` bytes more are too many: what
-    /// this member is told next then stands behind them. Returns how many they are.
-    pub(super) fn hold(&mut self, backlog: &Backlog, room: usize) -> u64 {
-        if self.pending.len() + backlog.bytes_from(self.next) + room > PENDING_BYTES {
-            return 0;
+    /// this member is told next then stands behind them. They take half of the place at most, so that
+    /// no answer is lost for them.
+    pub(super) fn hold(&mut self, backlog: &Backlog, room: usize) {
+        if self.pending.len() + backlog.bytes_from(self.next) + room > PENDING_BYTES / 2 {
+            return;
         }
         let mut held = vec![0; PENDING_BYTES];
         match self.fill(backlog, &mut held) {
@@ -93,13 +97,10 @@ impl Cursor {
                 held.truncate(batch.bytes);
                 self.pending = held;
                 self.next = batch.next;
-                batch.lines
+                self.held += batch.lines;
             }
-            Fill::Missed(lines) => {
-                self.missed = lines;
-                0
-            }
-            Fill::Nothing | Fill::End => 0,
+            Fill::Missed(lines) => self.missed = lines,
+            Fill::Nothing | Fill::End => {}
         }
     }
 
@@ -112,13 +113,16 @@ impl Cursor {
         // An idle member holds no memory for it.
         self.pending = Vec::new();
         self.next = batch.next;
-        batch.lines
+        batch.lines + std::mem::take(&mut self.held)
     }
 
     fn consume_part(&mut self, backlog: &Backlog, bytes: usize) -> u64 {
         let told = bytes.min(self.pending.len());
         self.pending.drain(..told);
         let (mut left, mut lines) = (bytes - told, 0);
+        if self.pending.is_empty() {
+            lines = std::mem::take(&mut self.held);
+        }
         while left > 0 {
             if !self.is_own(backlog, self.next) {
                 for part in backlog.line(self.next) {

@@ -81,11 +81,10 @@ impl Member {
     }
 
     /// Has what this member is told next, of so many bytes, stand behind the lines that it has not
-    /// taken, if both fit. Returns how many lines those are, which [`consume`](Self::consume) then
-    /// does not count.
-    pub(crate) fn hold(&self, room: usize) -> u64 {
+    /// taken, if all that is at most 2 KiB.
+    pub(crate) fn hold(&self, room: usize) {
         let State { backlog, cursors, .. } = &mut *self.state();
-        cursors[self.0.key].hold(backlog, room)
+        cursors[self.0.key].hold(backlog, room);
     }
 
     /// Leaves: no later line reaches this member, those before may still be taken.

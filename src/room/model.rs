@@ -56,7 +56,7 @@ impl Model {
             6..15 => reader.member.publish("said after leaving"),
             told @ 15..17 => {
                 if told == 15 {
-                    reader.member.hold(size);
+                    reader.member.hold(size * 8);
                 }
                 reader.told += usize::from(reader.member.tell("told\r\n"));
             }
@@ -73,7 +73,15 @@ impl Model {
     fn join(&mut self) {
         self.joins += 1;
         let (member, id, joined) = (self.room.join(), self.joins, self.published.len());
-        self.readers.push(Reader { member, id, joined, left: None, told: 0, read: Vec::new() });
+        self.readers.push(Reader {
+            member,
+            id,
+            joined,
+            left: None,
+            told: 0,
+            counted: 0,
+            read: Vec::new(),
+        });
     }
 
     fn line(&mut self, by: Option<u32>, len: usize) -> String {
@@ -91,6 +99,7 @@ struct Reader {
     joined: usize,
     left: Option<usize>,
     told: usize,
+    counted: u64,
     read: Vec<u8>,
 }
 
@@ -103,7 +112,7 @@ impl Reader {
             Fill::Bytes(batch) => {
                 let n = n.min(batch.bytes);
                 self.read.extend_from_slice(&buffer[..n]);
-                self.member.consume(batch, n);
+                self.counted += self.member.consume(batch, n);
             }
             Fill::Missed(lines) => assert!(self.member.tell(format!("missed {lines}\r\n"))),
             Fill::Nothing | Fill::End => {}
@@ -127,6 +136,7 @@ impl Reader {
         assert_eq!(last, if self.left.is_some() { Fill::End } else { Fill::Nothing });
         let mut due = published[self.joined..end].iter().filter(|(by, _)| *by != Some(self.id));
         let read = String::from_utf8(self.read).expect("lines are whole");
+        let mut counted = 0;
         for line in read.split_inclusive("\r\n") {
             if line == "told\r\n" {
                 self.told -= 1;
@@ -134,10 +144,12 @@ impl Reader {
                 let missed: usize = missed.trim_end().parse().expect("a number");
                 assert_eq!(due.by_ref().take(missed).count(), missed, "told of too many");
             } else {
+                counted += 1;
                 assert_eq!(Some(line), due.next().map(|(_, line)| line.as_str()));
             }
         }
         assert_eq!(due.next(), None, "neither read nor told as missed");
         assert_eq!(self.told, 0);
+        assert_eq!(counted, self.counted);
     }
 }

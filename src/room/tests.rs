@@ -262,10 +262,22 @@ fn what_a_member_is_told_behind_its_lines_comes_after_them() {
     room.publish("one");
     assert!(ann.tell("*** first\r\n"));
     room.publish("two");
-    assert_eq!(ann.hold(64), 2);
+    ann.hold(64);
     assert!(ann.tell("*** last\r\n"));
     room.publish("three");
     assert_eq!(read_all(&ann), "*** first\r\none\r\ntwo\r\n*** last\r\nthree\r\n");
     room.publish("x".repeat(PENDING_BYTES - 64));
-    assert_eq!(ann.hold(64), 0, "there is no place for it");
+    ann.hold(64);
+    assert_eq!(ann.unread(), PENDING_BYTES - 62, "there is no place for it");
+}
+
+#[test]
+fn lines_that_are_held_leave_place_for_the_answers_that_follow() {
+    let room = Room::new(BACKLOG_BYTES);
+    let ann = room.join();
+    (0..63).for_each(|_| room.publish("x".repeat(62)));
+    for n in 0..40 {
+        ann.hold(19);
+        assert!(ann.tell("*** yes, still here"), "answer {n}");
+    }
 }

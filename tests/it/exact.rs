@@ -1,5 +1,7 @@
 //! What comes at its moment exactly, on a paused clock: hours that take no time.
 
+mod editor;
+
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -325,26 +327,4 @@ async fn moments_of_lines(events: &Events, started: Instant, lines: usize) -> Ve
         }
     }
     moments
-}
-
-#[test]
-fn lines_to_be_said_again_are_kept_for_ten_minutes_and_forgotten_after_twenty_without_a_key() {
-    let chat = Chat::new(ChatConfig { edit: true, ..ChatConfig::default() });
-    serve_paused(Limits::default(), chat, async |host: Host| {
-        let mut ann = host.connect().await;
-        // IAC DO ECHO, IAC DO SGA: the editor is wanted.
-        ann.send(b"\xff\xfd\x01\xff\xfd\x03").await;
-        ann.send("remember\r\0").await;
-        assert!(ann.said().await.ends_with("<guest1> remember"));
-        let mut remembered = "<guest1> remember".to_owned();
-        for _ in 0..3 {
-            Timer::after(600 * SECOND - SECOND).await;
-            ann.send("\x1b[A!\r\0").await;
-            remembered += "!";
-            assert!(ann.said().await.ends_with(&remembered));
-        }
-        Timer::after(1200 * SECOND).await;
-        ann.send("\x1b[Aforgotten\r\0").await;
-        assert!(ann.said().await.ends_with("<guest1> forgotten"));
-    });
 }

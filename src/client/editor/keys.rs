@@ -123,10 +123,10 @@ impl Keys {
             // With a modifier above Shift: Alt, Ctrl, or more of them.
             (State::Control(_), b'C') if self.parameters[1] > 2 => Some(Key::WordRight),
             (State::Control(_), b'D') if self.parameters[1] > 2 => Some(Key::WordLeft),
-            // PuTTY's, with Ctrl: a terminal whose cursor keys are in normal mode, which the row
-            // sets, sends this for no arrow alone.
-            (State::Single, b'C') => Some(Key::WordRight),
-            (State::Single, b'D') => Some(Key::WordLeft),
+            // With Ctrl, PuTTY's and rxvt's: a terminal whose cursor keys are in normal mode, which
+            // the row sets, sends this for no arrow alone.
+            (State::Single, b'C' | b'c') => Some(Key::WordRight),
+            (State::Single, b'D' | b'd') => Some(Key::WordLeft),
             (State::Control(_) | State::Single, _) => lettered(byte),
         };
         key.filter(|_| !self.pasting)

@@ -241,7 +241,7 @@ fn what_others_read_is_the_line_as_edited() {
         ("hlelo\x02\x02\x02\x14", "hello"),
         ("helol\x14", "hello"),
         ("two words\x1bb\x1b[1;5Dsome \x1bf\x1b[1;3C!", "some two words!"),
-        ("two words\x1bOD\x1bODsome \x1bOCtiny", "some twotiny words"),
+        ("two words\x1bOD\x1bOdsome \x1bOCtiny", "some twotiny words"),
         ("a\tb", "a b"),
         ("e\u{301}\x7fé\x1b[D\x06", "é"),
         ("\u{301}a\u{202e}b\x1b[31mc\x07", "abc"),
