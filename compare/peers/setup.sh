@@ -34,12 +34,12 @@ uvloop() {
 }
 
 if has python3 python3; then
-    uvloop || out uvloop "it could not be installed into target/venv"
+    uvloop || out "uvloop and its same design" "it could not be installed into target/venv"
 else
-    out "asyncio and uvloop" "python3 is not installed: Debian package python3"
+    out "asyncio, uvloop and their same design" "python3 is not installed: Debian package python3"
 fi
 has node nodejs || out node "node is not installed: Debian package nodejs"
-has go golang-go || out go "go is not installed: Debian package golang-go"
+has go golang-go || out "go and its same design" "go is not installed: Debian package golang-go"
 has ncat ncat || out ncat "ncat is not installed: Debian package ncat"
 
 for command in python3 target/venv/bin/python3 node go ncat; do

@@ -76,18 +76,29 @@ pub(crate) const PEERS: &[Peer] = &[
     peer("threads", Lane::AsDocumented, "Rust, a thread a client", Start::Cargo("std")),
     peer("io-uring", Lane::AsDocumented, "Rust, compio on io_uring", Start::Cargo("compio")),
     peer("asyncio", Lane::AsDocumented, "Python, asyncio streams", ASYNCIO),
+    peer("asyncio-same-design", Lane::SameDesign, "Python, asyncio protocols", ASYNCIO_SAME),
     peer("uvloop", Lane::AsDocumented, "Python, uvloop", UVLOOP),
+    peer("uvloop-same-design", Lane::SameDesign, "Python, uvloop", UVLOOP_SAME),
     peer("node", Lane::AsDocumented, "JavaScript, Node", NODE),
     peer("go", Lane::AsDocumented, "Go", Start::Go),
+    peer("go-same-design", Lane::SameDesign, "Go", Start::Go),
     peer(NCAT, Lane::AsDocumented, "C, ncat --chat", CHAT_OF_NCAT),
 ];
 
 const ASYNCIO: Start =
-    Start::Line("{python} {peers}/asyncio/server.py {program} {address}", "{python} --version");
-const UVLOOP: Start = Start::Line(
-    "{python} {peers}/asyncio/server.py {program} {address} --uvloop",
-    "{python} -c print('uvloop',__import__('uvloop').__version__)",
+    Start::Line("{python} {peers}/asyncio/server.py {program} {address}", PYTHON_VERSION);
+const UVLOOP: Start =
+    Start::Line("{python} {peers}/asyncio/server.py {program} {address} --uvloop", UVLOOP_VERSION);
+const ASYNCIO_SAME: Start = Start::Line(
+    "{python} {peers}/asyncio-same-design/server.py {program} {address}",
+    PYTHON_VERSION,
 );
+const UVLOOP_SAME: Start = Start::Line(
+    "{python} {peers}/asyncio-same-design/server.py {program} {address} --uvloop",
+    UVLOOP_VERSION,
+);
+const PYTHON_VERSION: &str = "{python} --version";
+const UVLOOP_VERSION: &str = "{python} -c print('uvloop',__import__('uvloop').__version__)";
 const NODE: Start =
     Start::Line("node {peers}/node/server.js {program} {address}", "node --version");
 const CHAT_OF_NCAT: Start =
@@ -214,7 +225,7 @@ impl Peer {
     pub(crate) fn built_in(&self, target: &Path) -> PathBuf {
         match self.start {
             Start::Ours(..) => target.join("release").join(Program::Chat.name()),
-            Start::Go => target.join("peers-go"),
+            Start::Go => target.join(format!("peers-{}", self.name)),
             _ => {
                 let built = target.join("release");
                 let plain = built.join(self.name);

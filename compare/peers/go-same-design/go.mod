@@ -1,0 +1,3 @@
+module peer-go-same-design
+
+go 1.19
