@@ -68,7 +68,7 @@ compare-full:
 
 compare-publish:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- publish $(ARGS)
-	cp compare/report/latency.svg compare/report/memory.svg doc/
+	cp compare/report/cpu-latency.svg compare/report/memory.svg doc/
 
 compare-smoke:
 	$(CARGO) fmt --check --all --manifest-path compare/Cargo.toml

@@ -8,7 +8,7 @@ use crate::Result;
 use crate::options::Options;
 use crate::peers::{self, Peer};
 use crate::place::RESULTS;
-use crate::report::metric::{metrics, value};
+use crate::report::metric::metrics;
 use crate::report::svg::short;
 use crate::report::table::{NOTHING, Table};
 use crate::report::tables::machine;
@@ -61,7 +61,7 @@ fn table(results: &Results) -> Table {
             continue;
         }
         for metric in metrics(&workload.load) {
-            let of = |peer: &Peer| value(results, name, peer.name, metric.key);
+            let of = |peer: &Peer| results.value(name, peer.name, metric.key);
             row(format!("{name}: {}", metric.title), &of);
         }
         if results.traces.iter().any(|trace| trace.workload == name) {

@@ -1,12 +1,13 @@
-//! What a peer is, apart from how fast: version, lines of code, crates, size.
+//! What a peer is, apart from how fast: version, lines of code, crates, size; and the machine's card.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
+use crate::machine::Machine;
 use crate::peers::{Peer, Start, above, here, output, said_by};
-use crate::results::Facts;
+use crate::results::{Card, Facts};
 use crate::workload::Program;
 
 pub(crate) fn facts(peer: &Peer) -> Facts {
@@ -25,8 +26,39 @@ pub(crate) fn facts(peer: &Peer) -> Facts {
         version: version(peer).unwrap_or_else(|| "unknown".into()),
         code_lines: Some(lines).filter(|lines| *lines > 0),
         crates: crates(peer),
+        build_seconds: None,
         size: binary.and_then(|binary| fs::metadata(binary).ok()).map(|meta| meta.len()),
         digest: digest(&peer.files()),
+    }
+}
+
+/// What stands over every report.
+pub(crate) fn card(machine: &Machine) -> Card {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let (cpus, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
+    let value = |text: &str, key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key));
+        line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
+    };
+    let total = value(&memory, "MemTotal").unwrap_or_default();
+    let total = total.split_ascii_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
+    let flags = value(&cpus, "flags").unwrap_or_default();
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let above = above().to_string_lossy().into_owned();
+    let said = |program, arguments: &[&str]| output(program, arguments).unwrap_or_default();
+    Card {
+        cpu: value(&cpus, "model name").unwrap_or_else(|| "unknown CPU".into()),
+        cores: cpus.lines().filter(|line| line.starts_with("processor")).count(),
+        kernel: read("/proc/sys/kernel/osrelease").trim().into(),
+        memory_mib: total.unwrap_or(0) / 1024,
+        descriptors: machine.descriptors,
+        server_core: machine.server,
+        generator_core: machine.generator,
+        virtual_machine: flags.split(' ').any(|flag| flag == "hypervisor"),
+        rustc: said("rustc", &["--version"]),
+        commit: said("git", &["-C", &above, "describe", "--always", "--dirty", "--exclude", "*"]),
+        compare: digest(&["/proc/self/exe".into()]),
+        taken: since.as_secs(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The machine: which core is whose, how many descriptors there are, and its card.
+//! The machine: which core is whose, and how many descriptors there are. Knows no peers.
 
 use std::fs;
 
@@ -6,9 +6,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::Result;
-use crate::facts::digest;
-use crate::peers::{self, output};
-use crate::results::Card;
 use crate::wrong::Wrong;
 
 /// Descriptors that are not clients, in the server and in the generator.
@@ -78,38 +75,6 @@ impl Machine {
         let mut cores = CpuSet::new();
         [self.generator, self.server].into_iter().for_each(|core| cores.set(core));
         Ok(sched_setaffinity(None, &cores)?)
-    }
-
-    pub(crate) fn card(&self) -> Card {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let (cpus, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
-        let value = |text: &str, key: &str| {
-            let line = text.lines().find(|line| line.starts_with(key));
-            line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
-        };
-        let total = value(&memory, "MemTotal").unwrap_or_default();
-        let total = total.split_ascii_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
-        let flags = value(&cpus, "flags").unwrap_or_default();
-        let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-        let above = peers::above().to_string_lossy().into_owned();
-        let said = |program, arguments: &[&str]| output(program, arguments).unwrap_or_default();
-        Card {
-            cpu: value(&cpus, "model name").unwrap_or_else(|| "unknown CPU".into()),
-            cores: cpus.lines().filter(|line| line.starts_with("processor")).count(),
-            kernel: read("/proc/sys/kernel/osrelease").trim().into(),
-            memory_mib: total.unwrap_or(0) / 1024,
-            descriptors: self.descriptors,
-            server_core: self.server,
-            generator_core: self.generator,
-            virtual_machine: flags.split(' ').any(|flag| flag == "hypervisor"),
-            rustc: said("rustc", &["--version"]),
-            commit: said(
-                "git",
-                &["-C", &above, "describe", "--always", "--dirty", "--exclude", "*"],
-            ),
-            compare: digest(&["/proc/self/exe".into()]),
-            taken: since.as_secs(),
-        }
     }
 }
 

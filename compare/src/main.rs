@@ -3,7 +3,7 @@
 //! In reading order: `workload` says what is measured and `peers` on whom, `plan` in what order;
 //! `run` starts a fresh server and a fresh generator for each run, and `journal` keeps what came of
 //! it; `load` is the generator, on `crowd` (sockets), `ledger` (what must arrive) and `meter` (what
-//! it cost); `report` makes tables, verdicts and pictures of `results`, and `publish` puts them where
+//! it cost); `report` makes answers, pictures and tables of `results`, and `publish` puts them where
 //! they are committed, `show` holds several results against the first. `conform` asks each server for
 //! its protocol before; `alone` is the generator for any address; `bench` prints the figures of ours
 //! alone, `build` what a peer costs to build, `pauses` what our pause buys, and `edit` what the line
@@ -79,7 +79,7 @@ const COMMANDS: [Command; 16] = [
     Command { name: "show", takes: "NAMES --only", run: show::show },
     Command { name: "report", takes: "--out", run: |options| told(report::again(&options.out)?) },
     Command { name: "publish", takes: "--out", run: |options| told(publish::publish(&options.out)?) },
-    Command { name: "build", takes: "--peers", run: build::build },
+    Command { name: "build", takes: "--peers --out", run: build::build },
     Command { name: "calibrate", takes: "", run: |_| calibrate::show() },
     Command { name: "account", takes: "--only --peers --port --no-build --seconds --seed", run: account::account },
     Command { name: "floods", takes: "--only --peers --port --no-build --quick --clients", run: floods::floods },

@@ -13,7 +13,7 @@ use crate::peers::Peer;
 use crate::place;
 use crate::prepare;
 use crate::progress::Progress;
-use crate::report::svg::{Axis, Lines, Series, short};
+use crate::report::svg::{Axis, Lines, Series, THIN, short};
 use crate::report::table::Table;
 use crate::results::{Outcome, Sample};
 use crate::run::generator;
@@ -155,13 +155,13 @@ fn picture(samples: &[Sample]) -> Option<String> {
             in_time.then_some((figure(sample, "cpu_us"), p99))
         };
         let (name, points) = (load[0].workload.clone(), load.iter().filter_map(point).collect());
-        Series { name, color, bold: false, dashed: false, points }
+        Series { name, color, stroke: THIN, points }
     });
-    let axis = |label: &str| Axis { label: label.into(), log: true, ticks: Vec::new() };
-    let title = "Our chat, a point for each pause, from none to the longest (where the name is)";
+    let axis = |label: &str| Axis { label: label.into(), log: true, ticks: &[] };
+    let title = "Our chat, a point for each pause, from none (where the name is) to the longest";
     let (x, y) = (axis("CPU of one delivery, µs"), axis("ms, 99 % of the deliveries"));
     let series = lines.collect();
-    Lines { title: title.into(), x, y, series }.draw()
+    Lines { title: title.into(), note: "", x, y, series }.draw()
 }
 
 #[cfg(test)]

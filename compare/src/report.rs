@@ -1,12 +1,13 @@
-//! The report: tables, verdicts and pictures from the results.
+//! The report: answers, pictures and tables from the results.
 
-pub(crate) mod count;
+mod answers;
+pub(crate) mod cell;
+mod design;
 pub(crate) mod metric;
 mod plots;
 pub(crate) mod svg;
 pub(crate) mod table;
 pub(crate) mod tables;
-mod verdict;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,9 @@ use crate::Result;
 use crate::journal::Journal;
 use crate::place::{self, JOURNAL, REPORT, RESULTS};
 use crate::results::Results;
+use crate::workload::Extent;
 use crate::wrong::Wrong;
+use plots::{PLOTS, Plot};
 
 /// Writes a run's report again, of the runs that were made if it is unfinished.
 pub(crate) fn again(folder: &Option<PathBuf>) -> Result<PathBuf> {
@@ -32,35 +35,59 @@ pub(crate) fn again(folder: &Option<PathBuf>) -> Result<PathBuf> {
 
 /// Returns the whole path of the report.
 pub(crate) fn write(results: &Results, directory: &Path) -> Result<PathBuf> {
-    let mut pictures = Vec::new();
-    for plot in plots::PLOTS {
-        let file = directory.join(format!("{}.svg", plot.name));
-        match (plot.draw)(results) {
+    let mut pictures = String::new();
+    for Plot { name, about, draw } in PLOTS {
+        let file = directory.join(format!("{name}.svg"));
+        match draw(results) {
             Some(svg) => {
                 fs::write(file, svg)?;
-                pictures.push((plot.name, plot.about));
+                pictures += &format!("\n![{about}]({name}.svg)\n\n*{about}.*\n");
             }
             // One of an earlier run would be taken for this one's.
             None => _ = fs::remove_file(file),
         }
     }
-    let mut text = tables::head(results);
-    text += &tables::summary(results);
-    text += &verdict::verdict(results);
-    for (name, about) in pictures {
-        text += &format!("\n![{about}]({name}.svg)\n\n*{about}*\n");
-    }
-    text += &tables::workloads(results);
-    text += &tables::foot(results);
+    let parts = [
+        head(results),
+        answers::page(results),
+        design::table(results),
+        pictures,
+        tables::summary(results),
+        tables::workloads(results),
+        tables::prices(results),
+    ];
     let report = directory.join(REPORT);
-    fs::write(&report, text)?;
+    fs::write(&report, parts.concat())?;
     Ok(report.canonicalize()?)
+}
+
+/// What was measured, and how the figures are written.
+fn head(results: &Results) -> String {
+    let (minutes, runs, machine) =
+        (results.minutes, results.samples.len(), tables::machine(&results.card));
+    let mut made = format!("Made with `compare {}` in {minutes:.0} min.", results.asked());
+    if results.extent == Extent::Quick {
+        made += " **Short rounds only: take it as a first look.**";
+    }
+    if results.unfinished {
+        made += &format!(" **Unfinished: there are {runs} runs, and more were to come.**");
+    }
+    format!(
+        "# Servers compared\n\nThe same three servers on several runtimes. A peer's lane says what it \
+         is: *ours*, the servers of this repository, on smol; *as documented*, what its runtime's \
+         own documentation shows; *same design*, our algorithm on that runtime; *floor*, epoll by \
+         hand. {made} {machine}\n\nEach figure is the median (least–most) of n runs, and † a single \
+         run's; × is theirs by ours, round by round; ≈ is within the band ± in which ours differs \
+         from itself. Not ranked are runs that the generator limited, or during which the two cores \
+         were apart. Take the ratios, not the figures: those are this machine's.\n"
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::place::scratch;
+    use crate::results::Sample;
 
     #[test]
     fn the_whole_path_of_the_report_is_told_and_all_pictures_in_it_are_there() {
@@ -74,9 +101,91 @@ mod tests {
             .lines()
             .filter_map(|line| line.strip_suffix(".svg)")?.split("](").nth(1))
             .collect();
-        assert_eq!(linked, ["cpu-latency", "cpu-by-rate", "latency", "system-calls"]);
+        assert_eq!(linked, ["cpu-latency"]);
         assert!(linked.iter().all(|name| folder.join(format!("{name}.svg")).exists()));
         fs::remove_dir_all(folder).expect("it is ours");
+    }
+
+    /// The text of a report of all that the first page asks for, by two runtimes.
+    fn whole(name: &str) -> String {
+        let mut results = made_up::same_design();
+        let chats: Vec<Sample> =
+            results.samples.iter().filter(|run| run.workload == "chat-1000").cloned().collect();
+        for workload in ["stalled", "echo-50", "idle-chat"] {
+            results.samples.extend(chats.iter().cloned().map(|mut run| {
+                run.workload = workload.into();
+                let cpu = run.outcome.metrics.get("cpu_us").copied().unwrap_or_default();
+                run.outcome.set("rss_client_bytes", cpu * 1000.0);
+                run.outcome.set("p99_us", cpu * 100.0);
+                run
+            }));
+        }
+        let folder = scratch(name);
+        let report = write(&results, &folder).expect("written");
+        let text = fs::read_to_string(report).expect("it is there");
+        fs::remove_dir_all(folder).expect("it is ours");
+        text
+    }
+
+    /// Heads and rows of the table below a title.
+    fn table<'a>(text: &'a str, title: &str) -> Vec<Vec<&'a str>> {
+        let (_, below) = text.split_once(&format!("\n### {title}\n")).expect("a table");
+        let lines = below.lines().skip_while(|line| !line.starts_with('|'));
+        let lines = lines.take_while(|line| line.starts_with('|'));
+        lines.map(|line| line.trim_matches(['|', ' ']).split(" | ").collect()).collect()
+    }
+
+    #[test]
+    fn each_claim_of_the_first_page_is_a_cell_of_a_table_with_its_band() {
+        let text = whole("claims");
+        let (page, _) = text.split_once("\n![").expect("pictures below it");
+        let (mut asked, mut claims, mut sources) = ("", 0, Vec::new());
+        for line in page.lines() {
+            if let Some((_, source)) = line.split_once(": [").or_else(|| line.split_once(" ([")) {
+                let (name, heads) = source.split_once("), ").expect("columns");
+                asked = name.split(']').next().expect("a name");
+                let heads = heads.split_once(')').expect("an end").0;
+                let known = &table(&text, asked)[0];
+                for head in heads.split("; ") {
+                    assert!(head.contains(" ±") && known.contains(&head), "{head} in {known:?}");
+                }
+                sources.push(asked);
+            }
+            for claim in line.split('`').skip(1).step_by(2).filter(|it| it.contains(": ")) {
+                let (peer, cells) = claim.split_once(": ").expect("a peer");
+                let rows = table(&text, asked);
+                let row = rows.iter().find(|row| row[0].trim_matches('*') == peer);
+                let row = row.unwrap_or_else(|| panic!("{peer} in {asked}"));
+                assert!(cells.split("; ").all(|cell| row.contains(&cell)), "{claim} in {row:?}");
+                claims += 1;
+            }
+        }
+        assert_eq!(sources, ["chat-1000", "stalled", "echo-50", "idle-chat"]);
+        assert_eq!(claims, 4 * 4);
+    }
+
+    #[test]
+    fn the_first_page_answers_from_the_figures_and_only_what_was_measured() {
+        let text = whole("answers");
+        let said = |what: &str| assert!(text.contains(what), "{what} in {text}");
+        said("## Which runtime for an echo?\n\n**The least CPU: ours, tokio-same-design.**");
+        said(
+            "`\n- as ours: `tokio-same-design: 4.16 (4.08–4.24) ≈`\n- more CPU: `tokio-documented: ",
+        );
+        said("\n- the floor, epoll by hand: `raw-epoll: 2.06 (2.02–2.10) 0.50×`");
+        said("\n- not ranked, or not valid, as the table says: asyncio");
+        said("| tokio | 8.24 (8.08–8.40) 2× | 4.16 (4.08–4.24) ≈ | 1.98× |");
+        let mut results = made_up::results();
+        results.samples.iter_mut().for_each(|run| run.outcome.apart = true);
+        let page = answers::page(&results);
+        let none = |title: &str, why: &str| {
+            let all = format!("\n## {title}\n\n{why}\n");
+            assert!(page.contains(&all), "{all} in {page}");
+        };
+        none("Which runtime for an echo?", "It was not measured: `compare run --only echo-50`.");
+        let unranked = "[chat-1000](#chat-1000) has too few runs that may be ranked.";
+        none("Which runtime for a room?", unranked);
+        assert_eq!(design::table(&made_up::results()), "");
     }
 }
 
@@ -84,6 +193,7 @@ mod tests {
 pub(crate) mod made_up {
     //! Results that nobody measured.
 
+    use crate::peers::Lane;
     use crate::results::{Facts, OURS, OURS_AGAIN, Outcome, Results, Sample, Trace};
 
     /// Ours takes 4 µs, the same once more; "raw-epoll" 2 µs, "threads" 8 µs and "node" 4.04 µs.
@@ -113,8 +223,16 @@ pub(crate) mod made_up {
             calls: [("sendto".to_owned(), calls), ("epoll_wait".to_owned(), 0.1)].into(),
         };
         let names = [OURS, "raw-epoll", "threads", "node", "asyncio"];
-        let facts =
-            |name: &str| Facts { name: name.into(), lane: "made up".into(), ..Facts::default() };
+        let facts = |name: &str| {
+            let lanes = [(OURS, Lane::Ours), ("raw-epoll", Lane::Floor)];
+            let lane = lanes.iter().find(|it| it.0 == name).map_or(Lane::AsDocumented, |it| it.1);
+            Facts {
+                name: name.into(),
+                lane: lane.name().into(),
+                runtime: "Rust".into(),
+                ..Facts::default()
+            }
+        };
         Results {
             seed: 1,
             minutes: 1.0,
@@ -128,12 +246,25 @@ pub(crate) mod made_up {
         }
     }
 
+    /// The same with "threads" and "node" as the two peers of one runtime.
+    pub(crate) fn same_design() -> Results {
+        let mut results = results();
+        let names = [("threads", "tokio-documented"), ("node", "tokio-same-design")];
+        for (of, (old, new)) in [Lane::AsDocumented, Lane::SameDesign].into_iter().zip(names) {
+            let renamed = results.samples.iter_mut().filter(|run| run.peer == old);
+            renamed.for_each(|run| run.peer = new.into());
+            let facts = results.peers.iter_mut().find(|facts| facts.name == old);
+            let facts = facts.expect("it is there");
+            (facts.name, facts.lane) = (new.into(), of.name().into());
+        }
+        results
+    }
+
     fn sample(workload: &str, peer: &str, round: usize, micros: f64) -> Sample {
         let mut outcome = Outcome::default();
         for (metric, value) in [("cpu_us", micros), ("p50_us", 100.0), ("p99_us", 300.0)] {
             outcome.set(metric, value);
         }
-        outcome.spectrum = vec![(100_000, 98), (300_000, 2)];
         let (workload, peer) = (workload.into(), peer.into());
         Sample { workload, peer, round, outcome }
     }

@@ -57,9 +57,6 @@ pub(crate) struct Outcome {
     /// Points of a curve, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) series: BTreeMap<String, Vec<(f64, f64)>>,
-    /// Delays of an open loop: nanoseconds and how many.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) spectrum: Vec<(u64, u64)>,
 }
 
 impl Outcome {
@@ -118,6 +115,9 @@ pub(crate) struct Facts {
     /// Lines of its source that are neither blank nor comment.
     pub(crate) code_lines: Option<usize>,
     pub(crate) crates: Option<usize>,
+    /// To build it from nothing, as `compare build` took them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) build_seconds: Option<f64>,
     /// Bytes of the stripped binary; none for scripts.
     pub(crate) size: Option<u64>,
     /// Of the files that are run.
@@ -177,15 +177,13 @@ impl Results {
         samples.map(|sample| sample.round).max().unwrap_or(0)
     }
 
+    fn of(&self, workload: &str, peer: &str) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().filter(move |run| run.workload == workload && run.peer == peer)
+    }
+
     /// Valid runs of a peer, by round.
-    pub(crate) fn runs<'a>(
-        &'a self,
-        workload: &'a str,
-        peer: &'a str,
-    ) -> impl Iterator<Item = &'a Sample> {
-        self.samples.iter().filter(move |sample| {
-            sample.workload == workload && sample.peer == peer && sample.outcome.fault.is_none()
-        })
+    pub(crate) fn runs(&self, workload: &str, peer: &str) -> impl Iterator<Item = &Sample> {
+        self.of(workload, peer).filter(|run| run.outcome.fault.is_none())
     }
 
     pub(crate) fn trace(&self, workload: &str, peer: &str) -> Option<&Trace> {
@@ -194,11 +192,7 @@ impl Results {
 
     /// The peer's first fault in a workload.
     pub(crate) fn fault(&self, workload: &str, peer: &str) -> Option<&str> {
-        let mut samples = self.samples.iter();
-        let faulty = samples.find(|sample| {
-            sample.workload == workload && sample.peer == peer && sample.outcome.fault.is_some()
-        });
-        faulty.and_then(|sample| sample.outcome.fault.as_deref())
+        self.of(workload, peer).find_map(|run| run.outcome.fault.as_deref())
     }
 }
 

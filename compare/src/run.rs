@@ -106,7 +106,7 @@ fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
     let tool = Tool::find();
     let begun = Results {
         // Of what is built now, whatever is edited meanwhile.
-        card: machine.card(),
+        card: facts::card(machine),
         peers: present.iter().map(facts::facts).collect(),
         extent: options.extent,
         seed: options.seed,

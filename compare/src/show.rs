@@ -6,14 +6,13 @@ use std::path::Path;
 use crate::Result;
 use crate::options::Options;
 use crate::place::RESULTS;
-use crate::report::count::usual;
-use crate::report::metric::{Metric, equals, metrics, ranked};
-use crate::report::svg::short;
+use crate::report::cell::{ratio, usual};
+use crate::report::metric::{Metric, metrics};
 use crate::report::table::{NOTHING, Table};
-use crate::report::tables::{cell, machine};
+use crate::report::tables::machine;
 use crate::results::Results;
 use crate::stats::{Spread, Standing, standing};
-use crate::workload::{WORKLOADS, Workload};
+use crate::workload::WORKLOADS;
 use crate::wrong::Wrong;
 
 /// What each of them is called.
@@ -48,127 +47,87 @@ pub(crate) fn show(options: &Options) -> Result<()> {
 }
 
 fn text(all: &[Results], options: &Options) -> String {
-    let (mut changed, mut tables) = (table("changed", all, None), String::new());
-    let mut changes = 0;
+    let (mut changed, mut tables) = (table("changed", all), String::new());
     for workload in WORKLOADS.iter().filter(|workload| options.chose(workload.name)) {
-        let mut table = table(workload.name, all, Some(workload));
-        let rows = rows(all, workload);
-        for row in &rows {
-            table.row(row.cells.clone());
-            if row.is_changed {
-                let mut cells = row.cells.clone();
-                cells[0] = format!("{}, {}", workload.name, cells[0]);
-                changed.row(cells);
-                changes += 1;
+        let mut table = table(workload.name, all);
+        for metric in metrics(&workload.load).iter().filter(|metric| !metric.aside) {
+            for facts in &all[0].peers {
+                let Some((mut row, is_changed)) = row(all, workload.name, &facts.name, metric)
+                else {
+                    continue;
+                };
+                table.row(row.clone());
+                if is_changed {
+                    row[0] = format!("{}, {}", workload.name, row[0]);
+                    changed.row(row);
+                }
             }
         }
-        if !rows.is_empty() {
+        if !table.is_empty() {
             tables += &format!("\n{}", table.text());
         }
     }
     if tables.is_empty() {
         return "The first and the others have no figure that both may rank.\n".into();
     }
-    let changed = if changes > 0 { changed.text() } else { "Nothing changed.\n".into() };
-    format!("{changed}\n{LEGEND}\n{tables}\n{}", prices(all).text())
+    let changed = if changed.is_empty() { "Nothing changed.\n".into() } else { changed.text() };
+    format!("{changed}\n{LEGEND}\n{tables}")
 }
 
-fn table(head: &str, all: &[Results], workload: Option<&Workload>) -> Table {
-    let heads = NAMES.iter().zip(all).enumerate().flat_map(|(at, (name, results))| {
-        let rounds = workload.map(|it| format!(", {}", usual(results.rounds(it.name))));
-        let by = (at > 0).then(|| format!("{name} by A"));
-        std::iter::once(format!("{name}{}", rounds.unwrap_or_default())).chain(by)
+fn table(head: &str, all: &[Results]) -> Table {
+    let heads = NAMES.iter().zip(all).flat_map(|(name, results)| {
+        let runs = match results.rounds(head) {
+            0 => String::new(),
+            n => format!(", {}", usual(n)),
+        };
+        [format!("{name}{runs}"), format!("{name} by A")]
     });
-    Table::of(head, heads)
+    // The first is not held against itself.
+    Table::of(head, heads.enumerate().filter(|(at, _)| *at != 1).map(|(_, head)| head))
 }
 
-/// A figure of a peer in all results.
-struct Row {
-    cells: Vec<String>,
-    is_changed: bool,
-}
-
-/// Those that the first has, and another one too.
-fn rows(all: &[Results], workload: &Workload) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for metric in metrics(&workload.load).iter().filter(|metric| !metric.aside) {
-        for facts in &all[0].peers {
-            let changes: Vec<Option<Change>> =
-                all.iter().map(|it| change(&all[0], it, workload, &facts.name, metric)).collect();
-            if changes.iter().skip(1).all(Option::is_none) {
-                continue;
-            }
-            let mut cells = vec![format!("{}: {}", facts.name, metric.title)];
-            for (at, (results, change)) in all.iter().zip(&changes).enumerate() {
-                let told = cell(results, workload, &facts.name, metric.key, true);
-                let to_ours = told.standing.map_or(String::new(), |it| format!(" {it}"));
-                cells.push(told.figure + &to_ours);
-                if at > 0 {
-                    cells.push(change.as_ref().map_or(NOTHING.into(), Change::told));
-                }
-            }
-            let is_changed = changes.iter().skip(1).flatten().any(|change| change.is_beyond);
-            rows.push(Row { cells, is_changed });
-        }
+/// A peer's figure in all results, and whether it changed. `None` unless the first has it, and
+/// another one too.
+fn row(
+    all: &[Results],
+    workload: &str,
+    peer: &str,
+    metric: &Metric,
+) -> Option<(Vec<String>, bool)> {
+    let mut row = vec![format!("{peer}: {}", metric.told().0), all[0].cell(workload, peer, metric)];
+    let (mut is_told, mut is_changed) = (false, false);
+    for results in &all[1..] {
+        let change = change(&all[0], results, workload, peer, metric.key);
+        row.push(results.cell(workload, peer, metric));
+        row.push(change.as_ref().map_or(NOTHING.into(), |it| it.0.clone()));
+        is_told |= change.is_some();
+        is_changed |= change.is_some_and(|it| it.1);
     }
-    rows
+    is_told.then_some((row, is_changed))
 }
 
-struct Change {
-    ratio: f64,
-    /// None where one of the two does not know how far equals are apart.
-    band: Option<f64>,
-    is_beyond: bool,
-}
-
-/// `None` where one of the two has no runs that may be ranked.
+/// The one by the other, and whether that is beyond the noise of both. `None` where one of the two
+/// has no runs that may be ranked.
 fn change(
     before: &Results,
     now: &Results,
-    workload: &Workload,
+    workload: &str,
     peer: &str,
-    metric: &Metric,
-) -> Option<Change> {
-    let of = |results| ranked(results, workload.name, peer, metric.key);
+    key: &str,
+) -> Option<(String, bool)> {
+    let of = |results: &Results| results.ranked(workload, peer, key);
     let (one, other): (Spread, Spread) = (of(before)?, of(now)?);
-    let ratio = (one.median > 0.0).then(|| other.median / one.median)?;
-    let noise = |results| equals(results, workload.name, metric.key).map(|(band, _)| 1.0 + band);
-    let band = noise(before).zip(noise(now)).map(|(one, other)| one * other - 1.0);
-    let apart = one.max < other.min || other.max < one.min;
-    let is_beyond = apart && band.is_some_and(|band| standing(ratio, band) != Standing::Equal);
-    Some(Change { ratio, band, is_beyond })
-}
-
-impl Change {
-    fn told(&self) -> String {
-        match self.band {
-            None => format!("{}×", short(self.ratio)),
-            Some(band) => {
-                let sign =
-                    if self.is_beyond { format!("{}×", short(self.ratio)) } else { "≈".into() };
-                format!("{sign} ±{:.0} %", band * 100.0)
-            }
-        }
-    }
-}
-
-/// What the machines' system calls cost.
-fn prices(all: &[Results]) -> Table {
-    let mut table = table("ns a system call", all, None);
-    for (name, before) in &all[0].prices {
-        let mut cells = vec![name.clone()];
-        for (at, results) in all.iter().enumerate() {
-            let price = results.prices.get(name).copied();
-            let told = |price: Option<String>| price.unwrap_or_else(|| NOTHING.into());
-            cells.push(told(price.map(short)));
-            if at > 0 {
-                let ratio = price.filter(|_| *before > 0.0).map(|price| price / before);
-                cells.push(told(ratio.map(|ratio| format!("{}×", short(ratio)))));
-            }
-        }
-        table.row(cells);
-    }
-    table
+    let by_first = (one.median > 0.0).then(|| other.median / one.median)?;
+    let noise = |results: &Results| results.equals(workload, key).map(|(band, _)| 1.0 + band);
+    // Without both bands it is not known how far equals are apart.
+    let Some((one_noise, other_noise)) = noise(before).zip(noise(now)) else {
+        return Some((ratio(by_first, Standing::Above), false));
+    };
+    let band = one_noise * other_noise - 1.0;
+    let is_among = one.min <= other.max && other.min <= one.max;
+    let standing = if is_among { Standing::Equal } else { standing(by_first, band) };
+    let told = format!("{} ±{:.0} %", ratio(by_first, standing), band * 100.0);
+    Some((told, standing != Standing::Equal))
 }
 
 #[cfg(test)]
@@ -200,7 +159,6 @@ mod tests {
         assert!(
             tables.contains("| node: CPU µs | 4.16 (4.08–4.24) ≈ | 4.16 (4.08–4.24) ≈ | ≈ ±6 % |")
         );
-        assert!(tables.contains("| send | 1000 | 1000 | 1× |"), "{tables}");
     }
 
     #[test]

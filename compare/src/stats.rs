@@ -35,7 +35,7 @@ pub(crate) fn band(ratios_of_equals: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// How one value stands to another, given the band of equals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Standing {
     Below,
     Equal,

@@ -233,7 +233,6 @@ impl Talk {
             meter.stop(&mut outcome, messages, lateness)?;
             outcome.count("sent", (self.said() - before) as u64);
             outcome.count("heard", self.heard.delays.total());
-            outcome.spectrum = lateness.map_or(Vec::new(), |_| self.heard.delays.pairs());
         }
         self.report(&mut outcome);
         outcome.count("lost", undelivered);

@@ -1,12 +1,12 @@
 //! The pictures: which figures go on which axes.
 
-use super::count;
-use super::metric::{is_ranked, value};
-use super::svg::{Axis, Bar, Lines, Series, stacked};
-use crate::histogram::Histogram;
-use crate::peers::{self, Lane, PEERS};
-use crate::results::{OURS, Results};
-use crate::stats::{Spread, spread};
+use std::collections::HashSet;
+
+use super::cell::{mark, usual};
+use super::design::{HELD, pairs, runtime};
+use super::svg::{Axis, DASHED, DOTTED, Lines, Series, Stroke, THICK, THIN, draw};
+use crate::peers::Lane;
+use crate::results::{Facts, OURS, Results};
 
 pub(crate) struct Plot {
     pub(crate) name: &'static str,
@@ -16,21 +16,17 @@ pub(crate) struct Plot {
 }
 
 #[rustfmt::skip]
-pub(crate) const PLOTS: [Plot; 7] = [
-    Plot { name: "cpu-latency", about: "CPU of one delivery against the time within which 99 % of them come, at 200, 1,000 and 5,000 lines a second among 100 clients: towards the left it costs less, towards the bottom it comes sooner", draw: cpu_and_latency },
-    Plot { name: "cpu-by-rate", about: "CPU of one delivery, by the lines a second that 100 clients say", draw: cpu_by_rate },
-    Plot { name: "latency", about: "From when a line was due to when it was read, at 1,000 lines a second among 100 clients", draw: latency },
+pub(crate) const PLOTS: [Plot; 4] = [
+    Plot { name: "cpu-latency", about: "CPU of one delivery against the time within which 99 % of them come, among 100 clients, from 200 lines a second (at the right) over 1,000 to 5,000: towards the left it costs less, towards the bottom it comes sooner", draw: cpu_and_latency },
+    Plot { name: "design", about: "CPU by design: from each runtime as documented to the same design on it, which is what the design gives; what still differs at the right is the runtime", draw: designs },
     Plot { name: "memory", about: "Memory of the chat server by idle clients", draw: memory },
-    Plot { name: "system-calls", about: "System calls of one delivery, at 1,000 lines a second among 100 clients", draw: system_calls },
-    Plot { name: "one-to-many", about: "Until the last of the clients has a line", draw: one_to_many },
-    Plot { name: "stalled", about: "One client of 101 never reads: what the others notice, and what it costs", draw: stalled_reader },
+    Plot { name: "stalled", about: "One client of 101 never reads: what the others notice", draw: stalled_reader },
 ];
 
-/// Lines a second that 100 clients say.
-const RATES: [(&str, f64); 3] = [("chat-200", 200.0), ("chat-1000", 1000.0), ("chat-5000", 5000.0)];
+const NOTE: &str = "thick: ours; thin: the same design; dashed: as documented; dotted: the floor";
 
-/// Calls a delivery below which a name has no colour of its own.
-const RARE: f64 = 0.02;
+/// Lines a second that 100 clients say.
+const RATES: [&str; 3] = ["chat-200", "chat-1000", "chat-5000"];
 
 /// A place on each axis, and of how many runs it is.
 type Point = (f64, f64, usize);
@@ -39,39 +35,50 @@ type Point = (f64, f64, usize);
 fn chart(
     results: &Results,
     title: &str,
-    x: Axis,
-    y: Axis,
+    axes: [Axis; 2],
     points: impl Fn(&str) -> Option<Vec<Point>>,
+) -> Option<String> {
+    let curves = results.peers.iter().filter_map(|it| Some((it, &*it.name, points(&it.name)?)));
+    Lines { note: NOTE, ..lines(results, title, axes, curves.collect()) }.draw()
+}
+
+/// Curves of peers, each under a name. The title says of how many runs they are, and so does the
+/// name of one that is of fewer.
+fn lines(
+    results: &Results,
+    title: &str,
+    [x, y]: [Axis; 2],
+    curves: Vec<(&Facts, &str, Vec<Point>)>,
 ) -> Lines {
-    let names = results.peers.iter().map(|facts| facts.name.as_str());
-    let curves: Vec<(&str, Vec<Point>)> =
-        names.filter_map(|name| Some((name, points(name)?))).collect();
-    let counts = curves.iter().flat_map(|(_, points)| points).map(|point| point.2);
-    let most = counts.max().unwrap_or(0);
-    let series = curves.into_iter().filter_map(|(name, points)| curve(name, &points, most));
-    let title = format!("{title}, {}", count::usual(most));
-    Lines { title, x, y, series: series.collect() }
-}
-
-fn curve(name: &str, points: &[Point], usual: usize) -> Option<Series> {
-    let counts = || points.iter().map(|point| point.2);
-    let count = count::range(counts().min()?, counts().max()?, usual);
-    Some(Series {
-        name: format!("{name}{count}"),
-        color: PEERS.iter().position(|peer| peer.name == name).unwrap_or(PEERS.len()),
-        bold: name == OURS,
-        dashed: peers::find(name).is_some_and(|peer| peer.lane == Lane::Floor),
-        points: points.iter().map(|(x, y, _)| (*x, *y)).collect(),
-    })
-}
-
-/// A metric's medians over workloads that stand for a place on the axis.
-fn medians(results: &Results, at: &[(&str, f64)], key: &str, peer: &str) -> Option<Vec<Point>> {
-    let points = at.iter().filter_map(|(workload, x)| {
-        let Spread { median, n, .. } = value(results, workload, peer, key)?;
-        Some((*x, median, n))
+    let most = curves.iter().flat_map(|it| &it.2).map(|point| point.2).max().unwrap_or(0);
+    let series = curves.iter().filter_map(|(facts, name, points)| {
+        let least = points.iter().map(|point| point.2).min()?;
+        let mark = if least == most { String::new() } else { mark(least, most) };
+        let points = points.iter().map(|(x, y, _)| (*x, *y)).collect();
+        let (name, color) = (format!("{name}{mark}"), color(results, &facts.name));
+        Some(Series { name, color, stroke: stroke(facts), points })
     });
-    Some(points.collect())
+    let (title, series) = (format!("{title}, {}", usual(most)), series.collect());
+    Lines { title, note: "", x, y, series }
+}
+
+/// One for each runtime, in all pictures.
+fn color(results: &Results, peer: &str) -> usize {
+    let (mut seen, runtimes) = (HashSet::new(), results.peers.iter().map(|it| runtime(&it.name)));
+    runtimes.filter(|it| seen.insert(*it)).position(|it| it == runtime(peer)).unwrap_or(0)
+}
+
+fn stroke(Facts { name, lane, .. }: &Facts) -> Stroke {
+    match lane {
+        _ if name == OURS => THICK,
+        lane if lane == Lane::AsDocumented.name() => DASHED,
+        lane if lane == Lane::Floor.name() => DOTTED,
+        _ => THIN,
+    }
+}
+
+fn axis(label: &str, log: bool) -> Axis {
+    Axis { label: label.into(), log, ticks: &[] }
 }
 
 /// A curve that the first valid run of a peer drew.
@@ -80,151 +87,137 @@ fn drawn(results: &Results, workload: &str, peer: &str, key: &str) -> Option<Vec
     Some(points.iter().map(|(x, y)| (*x, *y, 1)).collect())
 }
 
-fn axis(label: &str, log: bool, ticks: &[(f64, &str)]) -> Axis {
-    let ticks = ticks.iter().map(|(value, label)| (*value, (*label).to_owned())).collect();
-    Axis { label: label.into(), log, ticks }
-}
-
 /// A point for each rate.
 fn cpu_and_latency(results: &Results) -> Option<String> {
     let points = |peer: &str| {
-        let of = |key| medians(results, &RATES, key, peer);
-        let points = of("cpu_us")?.into_iter().zip(of("p99_us")?);
-        Some(points.map(|((_, cpu, n), (_, p99, m))| (cpu, p99 / 1e3, n.min(m))).collect())
+        let points = RATES.iter().filter_map(|workload| {
+            let get = |key| results.value(workload, peer, key);
+            let (cpu, p99) = (get("cpu_us")?, get("p99_us")?);
+            Some((cpu.median, p99.median / 1e3, cpu.n.min(p99.n)))
+        });
+        Some(points.collect())
     };
-    let x = axis("CPU of one delivery, µs", true, &[]);
-    let y = axis("ms from when a line was due, 99 % of the deliveries", true, &[]);
-    let title = "CPU and latency at 200, 1,000 and 5,000 lines a second (where the name is)";
-    chart(results, title, x, y, points).draw()
+    let late = axis("ms from when a line was due, 99 % of the deliveries", true);
+    let title = "CPU and latency, from 200 lines a second (the names) to 1,000 and 5,000";
+    chart(results, title, [axis("CPU of one delivery, µs", true), late], points)
 }
 
-fn cpu_by_rate(results: &Results) -> Option<String> {
-    let rates = [(200.0, "200"), (1000.0, "1,000"), (5000.0, "5,000")];
-    let x = axis("lines a second, 100 clients", true, &rates);
-    let y = axis("µs", true, &[]);
-    let points = |peer: &str| medians(results, &RATES, "cpu_us", peer);
-    chart(results, "CPU of one delivery", x, y, points).draw()
-}
-
-fn latency(results: &Results) -> Option<String> {
-    // By how many nines, so that the tail has the room.
-    let shares = [0.5, 0.9, 0.99, 0.999, 0.9999];
-    let place = |share: f64| -(1.0 - share).log10();
-    let labels = ["50 %", "90 %", "99 %", "99.9 %", "99.99 %"];
-    let ticks: Vec<(f64, &str)> = shares.iter().map(|share| place(*share)).zip(labels).collect();
-    let spectrum = |peer: &str| {
-        let ranked = results.runs("chat-1000", peer).filter(|run| is_ranked(run, "p99_us"));
-        let runs: Vec<Histogram> = ranked
-            .map(|run| {
-                let mut delays = Histogram::default();
-                let counted = run.outcome.spectrum.iter();
-                counted.for_each(|&(nanos, count)| delays.add_many(nanos, count));
-                delays
-            })
-            .collect();
-        let steps = (3..=40).map(|step| f64::from(step) / 10.0);
-        let median = |nines: f64| {
-            let share = 1.0 - 10_f64.powf(-nines);
-            Some(spread(runs.iter().map(|run| run.quantile(share) as f64 / 1e3))?.median)
+/// For each workload, from each runtime as documented to the same design on it, with ours at that
+/// end and the floor across.
+fn designs(results: &Results) -> Option<String> {
+    let titles = [
+        "CPU of one delivery by design, 1,000 lines a second",
+        "CPU of a round trip by design, 50 clients",
+    ];
+    let charts = HELD.iter().zip(titles).map(|((workload, key), title)| {
+        let curve = |name, from: Option<&Facts>, to| {
+            let at = |x, facts: &Facts| {
+                let found = results.value(workload, &facts.name, key)?;
+                Some((x, found.median, found.n))
+            };
+            let points = from.map(|from| at(0.0, from)).into_iter().chain([at(1.0, to)]);
+            Some((to, name, points.collect::<Option<_>>()?))
         };
-        steps.map(|nines| Some((nines, median(nines)?, runs.len()))).collect()
-    };
-    let x = axis("share of the deliveries", false, &ticks);
-    let y = axis("µs from when the line was due", true, &[]);
-    let title = "Latency, 1,000 lines a second among 100 clients";
-    chart(results, title, x, y, spectrum).draw()
+        let pairs = pairs(results).map(|(from, to)| (runtime(&to.name), Some(from), to));
+        let floor = |it: &&Facts| it.lane == Lane::Floor.name();
+        let floors = results.peers.iter().filter(floor).map(|it| (&*it.name, Some(it), it));
+        let ours = results.peers.iter().filter(|it| it.name == OURS).map(|it| (OURS, None, it));
+        let curves = pairs.chain(floors).chain(ours);
+        let curves = curves.filter_map(|(name, from, to)| curve(name, from, to));
+        let x =
+            Axis { ticks: &[(0.0, "as documented"), (1.0, "the same design")], ..axis("", false) };
+        lines(results, title, [x, axis("µs", true)], curves.collect())
+    });
+    pairs(results).next()?;
+    draw(&charts.collect::<Vec<_>>())
 }
 
 fn memory(results: &Results) -> Option<String> {
-    let (x, y) = (axis("clients", false, &[]), axis("MiB resident", false, &[]));
     let points = |peer: &str| drawn(results, "idle-chat", peer, "rss_mib");
-    chart(results, "Memory by idle clients of the chat, the first run", x, y, points).draw()
-}
-
-fn system_calls(results: &Results) -> Option<String> {
-    let bars: Vec<Bar> = results
-        .traces
-        .iter()
-        .filter(|trace| trace.workload == "chat-1000")
-        .map(|trace| {
-            let mut parts: Vec<(String, f64)> =
-                trace.calls.iter().map(|(name, calls)| (name.clone(), *calls)).collect();
-            parts.sort_by(|one, other| other.1.total_cmp(&one.1));
-            let rare = |part: &&(String, f64)| part.1 < RARE;
-            let others: f64 = parts.iter().filter(rare).map(|part| part.1).sum();
-            parts.retain(|part| part.1 >= RARE);
-            parts.push(("others".into(), others));
-            Bar { name: trace.peer.clone(), parts }
-        })
-        .collect();
-    let title = format!("System calls of one delivery, 1,000 lines a second, {}", count::usual(1));
-    stacked(&title, "calls a delivery", &bars)
-}
-
-fn one_to_many(results: &Results) -> Option<String> {
-    let at = [("fan-100", 100.0), ("fan-1000", 1000.0), ("fan-10000", 10_000.0)];
-    let clients = [(100.0, "100"), (1000.0, "1,000"), (10_000.0, "10,000")];
-    let (x, y) = (axis("clients", true, &clients), axis("ms, the median line", true, &[]));
-    let points = |peer: &str| medians(results, &at, "last_p50_ms", peer);
-    chart(results, "One to many: until the last has the line", x, y, points).draw()
+    let axes = [axis("clients", false), axis("MiB resident", false)];
+    chart(results, "Memory by idle clients of the chat, the first run", axes, points)
 }
 
 fn stalled_reader(results: &Results) -> Option<String> {
-    let series = |key: &'static str| move |peer: &str| drawn(results, "stalled", peer, key);
-    let x = axis("seconds; a line that ends has ended for all", false, &[]);
-    let y = axis("ms, the slowest delivery of each 0.1 s", true, &[]);
-    let title = "One client never reads: what the others notice, in the first run";
-    let delays = chart(results, title, x, y, series("worst_ms"));
-    let x = axis("seconds", false, &[]);
-    let y = axis("MiB resident more than at the start", false, &[]);
-    let memory = chart(results, "What it costs meanwhile", x, y, |peer| {
-        let memory = series("rss_mib")(peer)?;
-        let first = memory.first()?.1;
-        Some(memory.into_iter().map(|(time, mib, n)| (time, (mib - first).max(0.0), n)).collect())
-    });
-    delays.draw_both(&memory)
+    let points = |peer: &str| drawn(results, "stalled", peer, "worst_ms");
+    let time = axis("seconds; a line that ends has ended for all", false);
+    let axes = [time, axis("ms, the slowest delivery of each 0.1 s", true)];
+    chart(results, "One client never reads: what the others notice, in the first run", axes, points)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::{PEERS, Peer};
     use crate::report::made_up;
+    use crate::report::svg::COLORS;
 
     #[test]
     fn what_was_measured_is_drawn_and_nothing_else() {
         let results = made_up::results();
-        let drawn = |name: &str| {
-            let plot = PLOTS.iter().find(|plot| plot.name == name).expect("a plot");
-            (plot.draw)(&results)
-        };
-        for name in ["cpu-latency", "cpu-by-rate"] {
-            let svg = drawn(name).expect("two rates");
-            assert!(svg.contains(">threads</text>") && !svg.contains(">asyncio</text>"));
-        }
-        assert!(drawn("latency").is_some() && drawn("system-calls").is_some());
-        assert_eq!(drawn("memory"), None);
-        assert_eq!(drawn("stalled"), None);
+        let svg = cpu_and_latency(&results).expect("two rates");
+        assert!(svg.contains(">threads</text>") && !svg.contains(">asyncio</text>"));
+        let drawn = [designs, memory, stalled_reader].map(|draw| draw(&results));
+        assert_eq!(drawn, [const { None }; 3]);
     }
 
     #[test]
     fn a_single_point_is_not_drawn() {
         let mut results = made_up::results();
         results.samples.retain(|run| run.workload == "chat-1000");
-        results.traces.retain(|trace| trace.peer == OURS);
-        assert_eq!(cpu_by_rate(&results), None);
-        assert_eq!(system_calls(&results), None);
+        assert_eq!(cpu_and_latency(&results), None);
     }
 
     #[test]
     fn a_picture_says_of_how_many_runs_it_is() {
         let mut results = made_up::results();
-        let title = |results: &Results| cpu_by_rate(results).expect("two rates");
         results.samples.retain(|run| run.peer != "node" || run.round < 4);
         results.samples.retain(|run| run.peer != "threads" || run.round == 2);
-        let svg = title(&results);
-        for said in ["CPU of one delivery, n=5<", ">ours<", ">node (n=3)<", ">threads†<"] {
+        let svg = cpu_and_latency(&results).expect("two rates");
+        for said in ["and 5,000, n=5<", ">ours<", ">node (n=3)<", ">threads†<"] {
             assert!(svg.contains(said), "{said} in {svg}");
         }
-        assert!(system_calls(&results).expect("three bars").contains("a second, n=1†<"));
+    }
+
+    #[test]
+    fn a_runtime_goes_from_its_documentation_to_the_same_design_in_one_color() {
+        let results = made_up::same_design();
+        let svg = designs(&results).expect("a pair");
+        let names: Vec<&str> = svg.lines().filter(|line| line.contains("\"name ")).collect();
+        let said = names.iter().map(|line| line.split(['>', '<']).nth(2).expect("a name"));
+        assert_eq!(said.collect::<Vec<_>>(), ["tokio", "ours", "raw-epoll"]);
+        let one = |name: &str| color(&results, name);
+        assert_eq!(one("tokio-documented"), one("tokio-same-design"));
+        assert_ne!(one("tokio-documented"), one("ours"));
+    }
+
+    #[test]
+    fn each_lane_has_a_stroke_of_its_own() {
+        let svg = cpu_and_latency(&made_up::same_design()).expect("two rates");
+        let strokes = svg.lines().filter(|line| line.starts_with("<polyline")).map(|line| {
+            let (_, stroke) = line.split_once("stroke-width=").expect("a width");
+            stroke.split_once(" points").expect("points").0
+        });
+        let ours = "\"4\" stroke-dasharray=\"none\"";
+        let floor = "\"2.4\" stroke-dasharray=\"0 5\"";
+        let documented = "\"1.6\" stroke-dasharray=\"7 5\"";
+        let same_design = "\"1.6\" stroke-dasharray=\"none\"";
+        assert_eq!(strokes.collect::<Vec<_>>(), [ours, floor, documented, same_design]);
+    }
+
+    #[test]
+    fn no_two_runtimes_have_one_color() {
+        // As many as there would be if each had the same design beside it.
+        let both = |peer: &Peer| {
+            let same = format!("{}-same-design", runtime(peer.name));
+            [peer.name.to_owned(), same].map(|name| Facts { name, ..Facts::default() })
+        };
+        let peers = PEERS.iter().flat_map(both).collect();
+        let results = Results { peers, ..Results::default() };
+        let of =
+            |it: &Facts| (color(&results, &it.name) % COLORS.len(), runtime(&it.name).to_owned());
+        let all: HashSet<_> = results.peers.iter().map(of).collect();
+        let colors: HashSet<_> = all.iter().map(|it| it.0).collect();
+        assert_eq!(all.len(), colors.len(), "{all:?}");
     }
 }

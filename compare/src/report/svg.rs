@@ -1,66 +1,73 @@
-//! Line charts and stacked bars as SVG, readable on light and dark ground. Knows no peers.
+//! Line charts as SVG: one file for light and for dark ground. Knows no peers.
 
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 850.0;
+/// Of a chart; more names than fit make it higher.
 const HEIGHT: f64 = 400.0;
 const LEFT: f64 = 66.0;
-const RIGHT: f64 = 220.0;
-const TOP: f64 = 40.0;
+const TOP: f64 = 44.0;
 const BOTTOM: f64 = 52.0;
 
-/// Room for a name left of the end of its line, how far it is from there, how far two names are from
-/// each other, and the width of a letter.
-const NAME: f64 = 140.0;
-const NAME_ASIDE: f64 = 14.0;
-const ROW: f64 = 13.0;
-const LETTER: f64 = 6.5;
+/// From the plot to the names, from one name to the next, and the width of a letter.
+const ASIDE: f64 = 34.0;
+const ROW: f64 = 14.0;
+const LETTER: f64 = 6.8;
 
-/// Mid tones, told apart on white and on black.
-const COLORS: [&str; 16] = [
-    "#e5484d", "#f0989b", "#a83a42", "#8a8f98", "#e38c2a", "#3b82d6", "#16a3a3", "#7c6fe0",
-    "#a8743c", "#2f9e55", "#c9a20a", "#b565c4", "#5c9e1f", "#4aa8d8", "#d5608f", "#5f6b3a",
+/// Points up to which each has a dot.
+const DOTS: usize = 6;
+
+/// On white and on black, each with a contrast of 4.5 at least, since names are written in them.
+#[rustfmt::skip]
+pub(super) const COLORS: [(&str, &str); 16] = [
+    ("#cf222e", "#ff7b72"), ("#b35900", "#ffa657"), ("#8b1a4a", "#f778ba"), ("#6a737d", "#9ea7b3"),
+    ("#7d4e1e", "#d4a373"), ("#0969da", "#58a6ff"), ("#3f3fae", "#9aa5ff"), ("#5a6b00", "#b5cc4b"),
+    ("#0f7b7b", "#39c5cf"), ("#8a6a00", "#e3b341"), ("#8250df", "#bc8cff"), ("#1a7f37", "#4ac26b"),
+    ("#33566f", "#8fb3cf"), ("#bf3989", "#ff9bce"), ("#7a5195", "#c9a0ff"), ("#a4133c", "#ff8fab"),
 ];
 
-/// The ground is left transparent; the text follows the reader's theme.
-const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#333}.title{font-size:15px;\
-    font-weight:600}.faint{fill:#777}.grid{stroke:#8884;stroke-width:1}\
-    @media(prefers-color-scheme:dark){text{fill:#ddd}.faint{fill:#999}}";
-
-const GRID: &str = "class=\"grid\"";
+const STYLE: [&str; 2] = [
+    "text{font:12px system-ui,sans-serif;fill:#333}.title{font-size:15px;font-weight:600}\
+     .faint{fill:#666}.name{fill:currentColor}.grid{stroke:#8884}.ground{fill:#fff}\
+     polyline{fill:none;stroke:currentColor;stroke-linecap:round}circle{fill:currentColor}\
+     .to-name{stroke:currentColor;stroke-opacity:.5}",
+    "text{fill:#ddd}.faint{fill:#aaa}.ground{fill:#0d1117}",
+];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) name: String,
     /// Place in the palette: the same in all charts.
     pub(crate) color: usize,
-    /// Drawn thicker.
-    pub(crate) bold: bool,
-    pub(crate) dashed: bool,
+    pub(crate) stroke: Stroke,
     pub(crate) points: Vec<(f64, f64)>,
 }
+
+/// A width, and the dashes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stroke(f64, &'static str);
+
+pub(crate) const THICK: Stroke = Stroke(4.0, "none");
+pub(crate) const THIN: Stroke = Stroke(1.6, "none");
+pub(crate) const DASHED: Stroke = Stroke(1.6, "7 5");
+pub(crate) const DOTTED: Stroke = Stroke(2.4, "0 5");
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Axis {
     pub(crate) label: String,
     pub(crate) log: bool,
     /// Where there are marks; none: chosen.
-    pub(crate) ticks: Vec<(f64, String)>,
+    pub(crate) ticks: &'static [(f64, &'static str)],
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lines {
     pub(crate) title: String,
+    /// What the strokes mean, where they mean anything.
+    pub(crate) note: &'static str,
     pub(crate) x: Axis,
     pub(crate) y: Axis,
     pub(crate) series: Vec<Series>,
-}
-
-/// One bar made of parts.
-#[derive(Clone, Debug)]
-pub(crate) struct Bar {
-    pub(crate) name: String,
-    pub(crate) parts: Vec<(String, f64)>,
 }
 
 /// Values between `low` and `high` on so many pixels.
@@ -72,181 +79,131 @@ struct Scale {
     log: bool,
 }
 
+/// One above the other, without those that have no line. `None` when there is none at all.
+pub(crate) fn draw(charts: &[Lines]) -> Option<String> {
+    let (mut body, mut height) = (String::new(), 0.0);
+    for chart in charts {
+        height = chart.draw_at(&mut body, height).unwrap_or(height);
+    }
+    let colors = |pick: fn(&(&'static str, &'static str)) -> &'static str| -> String {
+        let rules = COLORS.iter().map(pick).enumerate();
+        rules.map(|(kind, color)| format!(".c{kind}{{color:{color}}}")).collect()
+    };
+    let [light, dark] = STYLE;
+    let (on_light, on_dark) = (colors(|it| it.0), colors(|it| it.1));
+    (height > 0.0).then(|| {
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+             width=\"{WIDTH}\" height=\"{height}\">\n<style>{light}{on_light}\
+             @media(prefers-color-scheme:dark){{{dark}{on_dark}}}</style>\n\
+             <rect class=\"ground\" width=\"100%\" height=\"100%\"/>\n{body}</svg>\n"
+        )
+    })
+}
+
 impl Lines {
     /// `None` when there is nothing to draw, or one point of each only.
-    pub(crate) fn draw(&self) -> Option<String> {
-        let mut svg = open(HEIGHT);
-        self.draw_at(&mut svg, 0.0)?;
-        Some(svg + "</svg>\n")
+    pub(crate) fn draw(self) -> Option<String> {
+        draw(&[self])
     }
 
-    /// Two charts, one above the other.
-    pub(crate) fn draw_both(&self, below: &Lines) -> Option<String> {
-        let mut svg = open(HEIGHT * 2.0);
-        self.draw_at(&mut svg, 0.0)?;
-        below.draw_at(&mut svg, HEIGHT)?;
-        Some(svg + "</svg>\n")
-    }
-
-    fn draw_at(&self, svg: &mut String, top: f64) -> Option<()> {
+    /// Returns where it ends.
+    fn draw_at(&self, svg: &mut String, top: f64) -> Option<f64> {
         let points = || self.series.iter().flat_map(|series| &series.points);
         self.series.iter().find(|series| series.points.len() > 1)?;
-        // Room for the names.
-        let ends_left = |leftwards| self.series.iter().any(|it| it.ends_left() == leftwards);
-        let from = if ends_left(true) { LEFT + NAME } else { LEFT };
-        let right = WIDTH - if ends_left(false) { RIGHT } else { NAME_ASIDE };
-        let mut x = Scale::over(points().map(|point| point.0), self.x.log, from, right)?;
-        if ends_left(true) {
-            x.widen();
-        }
-        let floor = top + HEIGHT - BOTTOM;
-        let mut y = Scale::over(points().map(|point| point.1), self.y.log, floor, top + TOP)?;
-        y.widen();
-        text(svg, LEFT, top + 22.0, "title", "start", &self.title);
-        for (value, label) in y.ticks(&self.y.ticks) {
+        let letters = self.series.iter().map(|series| series.name.chars().count()).max()?;
+        let right = WIDTH - ASIDE - letters as f64 * LETTER - 6.0;
+        let height = HEIGHT.max(TOP + BOTTOM + self.series.len() as f64 * ROW);
+        let floor = top + height - BOTTOM;
+        let x = Scale::over(points().map(|point| point.0), self.x.log, LEFT, right)?;
+        let y = Scale::over(points().map(|point| point.1), self.y.log, floor, top + TOP)?;
+        text(svg, (LEFT, top + 20.0), "title", "start", &self.title);
+        text(svg, (LEFT, top + 36.0), "faint", "start", &self.y.label);
+        text(svg, (WIDTH - 8.0, top + height - 12.0), "faint", "end", self.note);
+        for (value, label) in y.ticks(self.y.ticks) {
             let at = y.place(value);
-            line(svg, (LEFT, at), (right, at), GRID);
-            text(svg, LEFT - 8.0, at + 4.0, "faint", "end", &label);
+            line(svg, (LEFT, at), (right, at), "grid");
+            text(svg, (LEFT - 8.0, at + 4.0), "faint", "end", &label);
         }
-        for (value, label) in x.ticks(&self.x.ticks) {
+        for (value, label) in x.ticks(self.x.ticks) {
             let at = x.place(value);
-            line(svg, (at, floor), (at, floor + 5.0), GRID);
-            text(svg, at, floor + 19.0, "faint", "middle", &label);
+            line(svg, (at, floor), (at, floor + 5.0), "grid");
+            text(svg, (at, floor + 19.0), "faint", "middle", &label);
         }
-        text(svg, (LEFT + right) / 2.0, floor + 40.0, "", "middle", &self.x.label);
-        text(svg, LEFT, top + 36.0, "faint", "start", &self.y.label);
-        let mut series: Vec<&Series> = self.series.iter().collect();
-        series.sort_by(|one, other| other.last().total_cmp(&one.last()));
-        series.iter().for_each(|series| series.draw(svg, &x, &y));
-        name_ends(svg, &series, &x, &y);
-        Some(())
+        text(svg, (LEFT, floor + 40.0), "", "start", &self.x.label);
+        self.series.iter().for_each(|series| series.draw(svg, &x, &y));
+        let ends = self.series.iter().filter_map(|it| {
+            let (end, at) = it.rightmost()?;
+            Some(((x.place(end), y.place(at)), it))
+        });
+        names(svg, ends.collect(), right + ASIDE, (top + TOP, floor));
+        Some(top + height)
     }
 }
 
-/// Each name behind the end of its line and joined to it, as near as what is there leaves room.
-fn name_ends(svg: &mut String, series: &[&Series], x: &Scale, y: &Scale) {
-    let place = |point: &(f64, f64)| (x.place(point.0), y.place(point.1));
-    // From where to where in its row: points of the lines, and names.
-    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
-    for (from, to) in series.iter().flat_map(|it| it.points.iter().zip(it.points.iter().skip(1))) {
-        let ((x1, y1), (x2, y2)) = (place(from), place(to));
-        let steps = (0..=40).map(|step| f64::from(step) / 40.0);
-        taken.extend(steps.map(|s| (x1 + s * (x2 - x1), x1 + s * (x2 - x1), y1 + s * (y2 - y1))));
+/// In a column of their own, each joined to the right end of its line and as near to it as all the
+/// others leave room: neither a name nor a line is covered.
+fn names(svg: &mut String, mut ends: Vec<((f64, f64), &Series)>, x: f64, (top, floor): (f64, f64)) {
+    ends.sort_by(|((_, one), _), ((_, other), _)| one.total_cmp(other));
+    // Names next to each other that crowd, with the mean of where their first one would be.
+    let mut crowds: Vec<(f64, f64)> = Vec::new();
+    for (place, ((_, at), _)) in ends.iter().enumerate() {
+        crowds.push((at - place as f64 * ROW, 1.0));
+        while let [.., (above, many), (below, few)] = crowds[..]
+            && above > below
+        {
+            crowds.truncate(crowds.len() - 2);
+            crowds.push(((above * many + below * few) / (many + few), many + few));
+        }
     }
-    for series in series {
-        let Some((end, at)) = series.points.last().map(place) else { continue };
-        let length = series.name.chars().count() as f64 * LETTER;
-        let (left, right, near, anchor) = match series.ends_left() {
-            true => (end - NAME_ASIDE - length, end - NAME_ASIDE, end - NAME_ASIDE, "end"),
-            false => (end + NAME_ASIDE, end + NAME_ASIDE + length, end + NAME_ASIDE, "start"),
-        };
-        let is_free = |row: &f64| {
-            let beside = |it: &(f64, f64, f64)| right < it.0 || left > it.1;
-            let is_within = (y.to..=y.from + ROW).contains(row);
-            is_within && taken.iter().all(|it| beside(it) || (row - it.2).abs() >= ROW)
-        };
-        let rows = (0..80).flat_map(|step| [1.0, -1.0].map(|way| at + way * f64::from(step) * 4.0));
-        let row = rows.into_iter().find(is_free).unwrap_or(at);
-        taken.push((left, right, row));
-        let style = format!("stroke=\"{}\"", color(series.color));
-        line(svg, (end, at), (near, row), &style);
-        let gap = if anchor == "end" { -3.0 } else { 3.0 };
-        text(svg, near + gap, row + 4.0, "", anchor, &series.name);
+    let lowest = floor - (ends.len() as f64 - 1.0) * ROW;
+    let firsts = crowds.iter().flat_map(|(first, n)| std::iter::repeat_n(*first, *n as usize));
+    for (place, (first, (end, series))) in firsts.zip(ends).enumerate() {
+        let row = first.min(lowest).max(top) + place as f64 * ROW;
+        let color = series.class();
+        line(svg, end, (x - 4.0, row), &format!("to-name {color}"));
+        text(svg, (x, row + 4.0), &format!("name {color}"), "start", &series.name);
     }
 }
 
 impl Series {
-    fn last(&self) -> f64 {
-        self.points.last().map_or(0.0, |point| point.1)
+    fn class(&self) -> String {
+        format!("c{}", self.color % COLORS.len())
     }
 
-    /// Whether its last point is left of the one before.
-    fn ends_left(&self) -> bool {
-        matches!(self.points[..], [.., before, last] if last.0 < before.0)
+    /// The first or the last point.
+    fn rightmost(&self) -> Option<(f64, f64)> {
+        let (first, last) = (*self.points.first()?, *self.points.last()?);
+        Some(if first.0 > last.0 { first } else { last })
     }
 
     fn draw(&self, svg: &mut String, x: &Scale, y: &Scale) {
         let places = || self.points.iter().map(|point| (x.place(point.0), y.place(point.1)));
         let path: Vec<String> = places().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        let (color, width) = (color(self.color), if self.bold { 3.5 } else { 1.8 });
-        let dash = if self.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
+        let (color, path) = (self.class(), path.join(" "));
+        let Stroke(width, dashes) = self.stroke;
         let _infallible = writeln!(
             svg,
-            "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\"{dash} \
-             points=\"{}\"/>",
-            path.join(" ")
+            "<polyline class=\"{color}\" stroke-width=\"{width}\" stroke-dasharray=\"{dashes}\" \
+             points=\"{path}\"/>"
         );
-        if self.points.len() <= 6 {
-            for (x, y) in places() {
-                let _infallible =
-                    writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{color}\"/>");
-            }
+        for (x, y) in places().filter(|_| self.points.len() <= DOTS) {
+            let _infallible =
+                writeln!(svg, "<circle class=\"{color}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
         }
     }
-}
-
-/// Horizontal bars, each stacked of its parts, on one linear scale. `None` for fewer than two.
-pub(crate) fn stacked(title: &str, label: &str, bars: &[Bar]) -> Option<String> {
-    let total = |bar: &Bar| bar.parts.iter().map(|part| part.1).sum::<f64>();
-    let most = bars.iter().map(total).fold(0.0, f64::max);
-    if most <= 0.0 || bars.len() < 2 {
-        return None;
-    }
-    let (left, row) = (150.0, 26.0);
-    let floor = TOP + 10.0 + bars.len() as f64 * row;
-    let scale = Scale { low: 0.0, high: most * 1.05, from: left, to: WIDTH - RIGHT, log: false };
-    let mut names: Vec<&str> = Vec::new();
-    for (name, _) in bars.iter().flat_map(|bar| &bar.parts) {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
-    let mut svg = open((floor + BOTTOM).max(TOP + 30.0 + names.len() as f64 * 20.0));
-    text(&mut svg, 10.0, 22.0, "title", "start", title);
-    for (value, label) in scale.ticks(&[]) {
-        let at = scale.place(value);
-        line(&mut svg, (at, TOP), (at, floor), GRID);
-        text(&mut svg, at, floor + 16.0, "faint", "middle", &label);
-    }
-    text(&mut svg, (left + WIDTH - RIGHT) / 2.0, floor + 38.0, "", "middle", label);
-    for (place, bar) in bars.iter().enumerate() {
-        let y = TOP + 8.0 + place as f64 * row;
-        text(&mut svg, left - 8.0, y + 13.0, "", "end", &bar.name);
-        let mut sum = 0.0;
-        for (name, value) in &bar.parts {
-            let (from, to) = (scale.place(sum), scale.place(sum + value));
-            sum += value;
-            let kind = names.iter().position(|other| other == name).unwrap_or(0);
-            rect(&mut svg, (from, y), (to - from, 18.0), kind);
-        }
-        text(&mut svg, scale.place(sum) + 5.0, y + 13.0, "faint", "start", &short(sum));
-    }
-    for (kind, name) in names.iter().enumerate() {
-        let y = TOP + 4.0 + kind as f64 * 20.0;
-        rect(&mut svg, (WIDTH - RIGHT + 40.0, y), (12.0, 12.0), kind);
-        text(&mut svg, WIDTH - RIGHT + 58.0, y + 11.0, "", "start", name);
-    }
-    Some(svg + "</svg>\n")
 }
 
 impl Scale {
+    /// With some room above the values, and on a logarithmic scale below.
     fn over(values: impl Iterator<Item = f64>, log: bool, from: f64, to: f64) -> Option<Scale> {
         let usable = values.filter(|value| value.is_finite() && (!log || *value > 0.0));
         let (low, high) = usable.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
             (low.min(value), high.max(value))
         });
-        let low = if log { low } else { low.min(0.0) };
-        let high = if high > low { high } else { low + low.abs().max(1.0) };
+        let (low, high) =
+            if log { (low / 1.25, high * 1.25) } else { (low.min(0.0), high.max(1e-9) * 1.06) };
         low.is_finite().then_some(Scale { low, high, from, to, log })
-    }
-
-    /// Room above, and on a logarithmic scale below.
-    fn widen(&mut self) {
-        if self.log {
-            (self.low, self.high) = (self.low / 1.25, self.high * 1.25);
-        } else {
-            self.high *= 1.06;
-        }
     }
 
     fn place(&self, value: f64) -> f64 {
@@ -258,20 +215,24 @@ impl Scale {
         self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
     }
 
-    fn ticks(&self, given: &[(f64, String)]) -> Vec<(f64, String)> {
-        let inside = |value: &f64| *value >= self.low * 0.999 && *value <= self.high * 1.001;
+    fn ticks(&self, given: &[(f64, &str)]) -> Vec<(f64, String)> {
         if !given.is_empty() {
-            return given.iter().filter(|tick| inside(&tick.0)).cloned().collect();
+            return given.iter().map(|(value, label)| (*value, (*label).to_owned())).collect();
         }
         let values: Vec<f64> = if self.log {
             let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
-            let steps: &[f64] =
-                if self.high / self.low > 1000.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-            decades.flat_map(|decade| steps.iter().map(move |s| s * 10_f64.powi(decade))).collect()
+            let steps: &[u8] = match self.high / self.low {
+                wide if wide > 1000.0 => &[1],
+                wide if wide > 6.0 => &[1, 2, 5],
+                _ => &[1, 2, 3, 4, 5, 6, 7, 8, 9],
+            };
+            let of = |decade| steps.iter().map(move |it| f64::from(*it) * 10_f64.powi(decade));
+            decades.flat_map(of).collect()
         } else {
             let step = nice((self.high - self.low) / 5.0);
             (0..=8).map(|n| (self.low / step).ceil() * step + f64::from(n) * step).collect()
         };
+        let inside = |value: &f64| *value >= self.low * 0.999 && *value <= self.high * 1.001;
         values.into_iter().filter(inside).map(|value| (value, short(value))).collect()
     }
 }
@@ -286,8 +247,8 @@ fn nice(step: f64) -> f64 {
 /// Three digits that say something.
 pub(crate) fn short(value: f64) -> String {
     match value.abs() {
-        size if size >= 1e6 => format!("{:.1}M", value / 1e6),
-        size if size >= 1e4 => format!("{:.0}k", value / 1e3),
+        size if size >= 1e6 => short(value / 1e6) + "M",
+        size if size >= 1e4 => short(value / 1e3) + "k",
         size if size >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         size if size >= 0.1 => format!("{value:.2}"),
@@ -295,14 +256,7 @@ pub(crate) fn short(value: f64) -> String {
     }
 }
 
-fn open(height: f64) -> String {
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-         width=\"{WIDTH}\" height=\"{height}\">\n<style>{STYLE}</style>\n"
-    )
-}
-
-fn text(svg: &mut String, x: f64, y: f64, class: &str, anchor: &str, words: &str) {
+fn text(svg: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, words: &str) {
     let words = words.replace('&', "&amp;").replace('<', "&lt;");
     let _infallible = writeln!(
         svg,
@@ -310,24 +264,11 @@ fn text(svg: &mut String, x: f64, y: f64, class: &str, anchor: &str, words: &str
     );
 }
 
-fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), style: &str) {
-    let ((x1, y1), (x2, y2)) = (from, to);
+fn line(svg: &mut String, (x1, y1): (f64, f64), (x2, y2): (f64, f64), class: &str) {
     let _infallible = writeln!(
         svg,
-        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" {style}/>"
+        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" class=\"{class}\"/>"
     );
-}
-
-fn rect(svg: &mut String, at: (f64, f64), size: (f64, f64), kind: usize) {
-    let ((x, y), (width, height), color) = (at, size, color(kind));
-    let _infallible = writeln!(
-        svg,
-        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height}\" fill=\"{color}\"/>"
-    );
-}
-
-fn color(kind: usize) -> &'static str {
-    COLORS[kind % COLORS.len()]
 }
 
 #[cfg(test)]
@@ -336,50 +277,82 @@ mod tests {
 
     fn series(name: &str, points: &[(f64, f64)]) -> Series {
         let (name, points) = (name.into(), points.to_vec());
-        Series { name, color: 0, bold: true, dashed: false, points }
+        Series { name, color: 0, stroke: THICK, points }
+    }
+
+    fn chart(series: Vec<Series>) -> Option<String> {
+        Lines { title: "a < b & c".into(), series, ..Lines::default() }.draw()
     }
 
     #[test]
     fn a_chart_shows_every_series_and_escapes_names() {
-        let lines = Lines {
-            title: "a < b & c".into(),
-            series: vec![series("one", &[(1.0, 2.0), (2.0, 3.0)]), series("two", &[(1.0, 5.0)])],
-            ..Lines::default()
-        };
-        let svg = lines.draw().expect("something to draw");
+        let series = vec![series("one", &[(1.0, 2.0), (2.0, 3.0)]), series("two", &[(1.0, 5.0)])];
+        let svg = chart(series).expect("something to draw");
         assert!(svg.contains("a &lt; b &amp; c") && svg.ends_with("</svg>\n"));
         assert_eq!(svg.matches("<polyline").count(), 2);
-        assert!(svg.contains("prefers-color-scheme:dark"));
+    }
+
+    /// The number of an attribute.
+    fn number(element: &str, attribute: &str) -> f64 {
+        let value = element.split(&format!(" {attribute}=\"")).nth(1).expect("it is there");
+        value.split('"').next().expect("an end").parse().expect("a number")
     }
 
     #[test]
-    fn names_at_the_ends_of_lines_cover_neither_each_other_nor_a_line() {
-        // Near the top, where there is no room for all of them above.
-        let ends = [("one", 5.0), ("two", 5.0), ("three", 5.1), ("four", 5.0), ("five", 5.0)];
-        let within = TOP..=HEIGHT - BOTTOM;
-        for (from, to, anchor) in [(9.0, 1.0, "end"), (1.0, 9.0, "start")] {
-            let series = ends.map(|(name, at)| series(name, &[(from, at), (to, at)])).into();
-            let svg = Lines { series, ..Lines::default() }.draw().expect("something to draw");
-            let row = |name: &str| -> f64 {
-                let line = svg.lines().find(|line| line.ends_with(&format!(">{name}</text>")));
-                let y = line.expect("its name").split("y=\"").nth(1).expect("its place");
-                y.split('"').next().expect("a number").parse().expect("a number")
+    fn names_of_many_lines_that_end_together_cover_neither_each_other_nor_a_point() {
+        for (names, from, to) in [(6, 1.0, 9.0), (20, 1.0, 9.0), (20, 9.0, 1.0), (40, 1.0, 9.0)] {
+            let all = (0..names).map(|n| {
+                let end = if n % 3 == 0 { 100.0 } else { 1.0 + f64::from(n) / 10.0 };
+                series(&format!("name-{n}"), &[(from, end), (to, end)])
+            });
+            let svg = chart(all.collect()).expect("something to draw");
+            let of = |what: &str| -> Vec<&str> {
+                svg.lines().filter(|line| line.contains(what)).collect()
             };
-            let mut rows = ends.map(|(name, _)| row(name));
+            let mut rows: Vec<f64> = of("class=\"name").iter().map(|it| number(it, "y")).collect();
             rows.sort_by(f64::total_cmp);
-            assert!(rows.windows(2).all(|two| two[1] - two[0] >= ROW), "{rows:?}");
-            assert!(rows.iter().all(|row| within.contains(&(row - 4.0))), "{rows:?}");
-            let told = format!("text-anchor=\"{anchor}\">one<");
-            assert_eq!(svg.matches(&told).count(), 1);
+            assert_eq!(rows.len(), names as usize);
+            assert!(rows.windows(2).all(|two| two[1] - two[0] > ROW - 0.2), "{rows:?}");
+            let bottom = number(&svg, "height") - BOTTOM;
+            assert!(rows.iter().all(|row| (TOP..=bottom + 4.1).contains(row)), "{rows:?}");
+            let points = of("<circle").iter().map(|it| number(it, "cx")).fold(0.0, f64::max);
+            assert!(of("class=\"name").iter().all(|it| number(it, "x") > points + 3.0));
         }
+    }
+
+    /// What WCAG 2 calls relative luminance.
+    fn luminance(color: &str) -> f64 {
+        let of = |at: usize, weight: f64| {
+            let part = u8::from_str_radix(&color[at..at + 2], 16).expect("hexadecimal");
+            let part = f64::from(part) / 255.0;
+            let line =
+                if part <= 0.03928 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) };
+            weight * line
+        };
+        of(1, 0.2126) + of(3, 0.7152) + of(5, 0.0722)
+    }
+
+    #[test]
+    fn names_can_be_read_on_light_and_on_dark_ground() {
+        let contrast = |color: &str, ground: &str| {
+            let (one, other) = (luminance(color) + 0.05, luminance(ground) + 0.05);
+            (one / other).max(other / one)
+        };
+        for (on_light, on_dark) in COLORS {
+            assert!(contrast(on_light, "#ffffff") >= 4.5, "{on_light}");
+            assert!(contrast(on_dark, "#0d1117") >= 4.5, "{on_dark}");
+        }
+        let svg = chart(vec![series("one", &[(1.0, 2.0), (2.0, 3.0)])]).expect("a line");
+        let (light, dark) = svg.split_once("prefers-color-scheme:dark").expect("both");
+        assert!(light.contains(".ground{fill:#fff}") && light.contains(".c0{color:#cf222e}"));
+        assert!(dark.contains(".ground{fill:#0d1117}") && dark.contains(".c0{color:#ff7b72}"));
     }
 
     #[test]
     fn nothing_to_draw_is_no_chart() {
-        assert_eq!(Lines::default().draw(), None);
+        assert_eq!(chart(Vec::new()), None);
         let points = vec![series("one", &[(1.0, 2.0)]), series("two", &[(1.0, 5.0)])];
-        assert_eq!(Lines { series: points, ..Lines::default() }.draw(), None);
-        assert_eq!(stacked("", "", &[]), None);
+        assert_eq!(chart(points), None);
     }
 
     #[test]
@@ -392,10 +365,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_as_long_as_its_parts() {
-        let parts = vec![("sendto".to_owned(), 1.0), ("epoll_wait".to_owned(), 0.5)];
-        let bars = ["ours", "go"].map(|name| Bar { name: name.into(), parts: parts.clone() });
-        let svg = stacked("", "", &bars).expect("two bars");
-        assert!(svg.contains(">1.50</text>") && svg.contains("sendto"));
+    fn figures_have_three_digits_that_say_something() {
+        let figures = [0.0123, 0.5, 5.0, 12.34, 123.4, 9999.0, 10_700.0, 461_000.0, 4_970_000.0];
+        let told = ["0.012", "0.50", "5", "12.3", "123", "9999", "10.7k", "461k", "4.97M"];
+        assert_eq!(figures.map(short), told);
     }
 }
