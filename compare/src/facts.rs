@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
 use crate::machine::Machine;
-use crate::peers::{Peer, Start, above, here, output, said_by};
+use crate::peers::{Lane, Peer, Start, above, here, output, said_by};
 use crate::results::{Card, Facts};
 use crate::workload::Program;
 
@@ -17,6 +17,10 @@ pub(crate) fn facts(peer: &Peer) -> Facts {
     };
     let lines = match peer.start {
         Start::Line(..) => peer.files().iter().map(|file| code_lines(file)).sum(),
+        // Most of such a peer is the package that they share.
+        Start::Cargo(_) if peer.lane == Lane::SameDesign => {
+            code_lines(&peer.sources()) + code_lines(&peer.sources().with_file_name("same-design"))
+        }
         _ => code_lines(&peer.sources()),
     };
     Facts {
