@@ -1,5 +1,5 @@
-//! The figures of ours alone, as a table for the terminal: the sizes of the programs, and least,
-//! median and most of what each workload tells. The run's report and its folder are as of any run.
+//! The figures of ours alone, as a table for the terminal: the sizes of the programs, and median
+//! and extremes of what each workload tells. The run's report and its folder are as of any run.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,12 +9,12 @@ use crate::options::Options;
 use crate::peers::{self, Peer};
 use crate::place::RESULTS;
 use crate::report::metric::metrics;
-use crate::report::svg::short;
 use crate::report::table::{NOTHING, Table};
 use crate::report::tables::machine;
 use crate::results::Results;
 use crate::run;
 use crate::stats::{Spread, spread};
+use crate::trial::range;
 use crate::workload::{Program, WORKLOADS};
 
 /// Returns the report's path.
@@ -36,17 +36,9 @@ pub(crate) fn bench(options: &Options) -> Result<PathBuf> {
 fn table(results: &Results) -> Table {
     let peers: Vec<Peer> =
         results.peers.iter().filter_map(|facts| peers::find(&facts.name)).collect();
-    let heads = ["least", "median", "most"];
-    let heads = peers.iter().flat_map(|it| heads.map(|head| format!("{}: {head}", it.name)));
-    let mut table = Table::of("figure", heads);
-    let mut row = |figure: String, spread_of: &dyn Fn(&Peer) -> Option<Spread>| {
-        let figures = peers.iter().flat_map(|peer| match spread_of(peer) {
-            Some(Spread { n, median, min, max }) => {
-                let range = |figure| if n > 1 { short(figure) } else { NOTHING.into() };
-                [range(min), short(median), range(max)]
-            }
-            None => [NOTHING; 3].map(str::to_owned),
-        });
+    let mut table = Table::of("figure", peers.iter().map(|peer| peer.name));
+    let mut row = |figure: String, of: &dyn Fn(&Peer) -> Option<Spread>| {
+        let figures = peers.iter().map(|peer| of(peer).map_or(NOTHING.into(), range));
         table.row(std::iter::once(figure).chain(figures).collect());
     };
     for program in Program::ALL {

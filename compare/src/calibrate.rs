@@ -1,14 +1,12 @@
 //! What the machine's own system calls cost: the floor no server gets below.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::buffer::spare_capacity;
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::net::SendFlags;
 
 use crate::Result;
@@ -37,98 +35,60 @@ pub(crate) fn show() -> Result<()> {
 }
 
 pub(crate) fn prices(machine: &Machine) -> Result<Prices> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let (near, (far, _)) = (TcpStream::connect(address)?, listener.accept()?);
+    near.set_nodelay(true)?;
+    far.set_nonblocking(true)?;
+    let drain = || while matches!((&far).read(&mut [0; 64 * LINE]), Ok(1..)) {};
+    let send = || -> Result<()> {
+        rustix::net::send(&near, &[b'x'; LINE], SendFlags::NOSIGNAL)?;
+        Ok(())
+    };
+    let fill = || {
+        drain();
+        (0..CALLS).try_for_each(|_| send())
+    };
+    let connect = || -> Result<_> {
+        let near = (0..CALLS).map(|_| TcpStream::connect(address));
+        // Those that were accepted are closed first.
+        Ok((Vec::new(), near.collect::<io::Result<Vec<_>>>()?))
+    };
     let mut prices = Prices::new();
-    send_and_recv(&mut prices)?;
-    epolls(&mut prices)?;
-    accepts(&mut prices)?;
-    prices.insert("wake-up by eventfd".into(), wake_up(machine)?);
+    let mut add = |name: &str, nanos: Result<f64>| -> Result<()> {
+        prices.insert(name.into(), nanos?);
+        Ok(())
+    };
+    let clear = || {
+        drain();
+        Ok(())
+    };
+    add("send", price(clear, |()| send()))?;
+    add("recv", price(fill, |()| Ok((&far).read_exact(&mut [0; LINE])?)))?;
+    let accept = |(far, _): &mut (Vec<_>, _)| {
+        far.push(listener.accept()?);
+        Ok(())
+    };
+    add("accept", price(connect, accept))?;
+    add("wake-up by eventfd", wake_up(machine))?;
     pin(machine.generator)?;
-    prices.insert("cache line over and back".into(), distance(machine)?);
+    add("cache line over and back", distance(machine))?;
     Ok(prices)
 }
 
 /// Nanoseconds a call: the median of many short series, each with its own preparation.
-fn price(
-    mut prepare: impl FnMut() -> Result<()>,
-    mut call: impl FnMut() -> Result<()>,
+fn price<T>(
+    mut prepare: impl FnMut() -> Result<T>,
+    mut call: impl FnMut(&mut T) -> Result<()>,
 ) -> Result<f64> {
     let (mut nanos, end) = (Vec::new(), Instant::now() + EACH);
     while Instant::now() < end {
-        prepare()?;
+        let mut prepared = prepare()?;
         let started = Instant::now();
-        (0..CALLS).try_for_each(|_| call())?;
+        (0..CALLS).try_for_each(|_| call(&mut prepared))?;
         nanos.push(started.elapsed().as_nanos() as f64 / f64::from(CALLS));
     }
     Ok(spread(nanos).ok_or("nothing measured")?.median)
-}
-
-fn connection() -> Result<(TcpStream, TcpStream)> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let near = TcpStream::connect(listener.local_addr()?)?;
-    let (far, _) = listener.accept()?;
-    near.set_nodelay(true)?;
-    Ok((near, far))
-}
-
-fn send_and_recv(prices: &mut Prices) -> Result<()> {
-    let (near, far) = connection()?;
-    let (line, mut sent) = ([b'x'; LINE], 0);
-    let mut drain = || -> Result<()> {
-        let before = std::mem::replace(&mut sent, LINE * CALLS as usize);
-        Ok((&far).read_exact(&mut vec![0; before])?)
-    };
-    let send = price(&mut drain, || {
-        rustix::net::send(&near, &line, SendFlags::NOSIGNAL)?;
-        Ok(())
-    })?;
-    prices.insert("send".into(), send);
-    drain()?;
-    let recv = price(
-        || (0..CALLS).try_for_each(|_| Ok((&near).write_all(&line)?)),
-        || Ok((&far).read_exact(&mut [0; LINE])?),
-    )?;
-    prices.insert("recv".into(), recv);
-    Ok(())
-}
-
-fn epolls(prices: &mut Prices) -> Result<()> {
-    let (mut near, far) = connection()?;
-    let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let data = epoll::EventData::new_u64(1);
-    epoll::add(&set, &far, data, epoll::EventFlags::IN)?;
-    near.write_all(b"x")?;
-    let ready = || Ok(());
-    let control = price(ready, || Ok(epoll::modify(&set, &far, data, epoll::EventFlags::IN)?))?;
-    prices.insert("epoll_ctl".into(), control);
-    let mut events: Vec<epoll::Event> = Vec::with_capacity(8);
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let wait = price(ready, || {
-        events.clear();
-        epoll::wait(&set, spare_capacity(&mut events), Some(&at_once))?;
-        Ok(())
-    })?;
-    prices.insert("epoll_wait, one ready".into(), wait);
-    Ok(())
-}
-
-fn accepts(prices: &mut Prices) -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let (mut near, far) = (Vec::new(), RefCell::new(Vec::new()));
-    let connect = || -> Result<()> {
-        far.borrow_mut().clear();
-        near.clear();
-        (0..CALLS).try_for_each(|_| {
-            near.push(TcpStream::connect(address)?);
-            Ok(())
-        })
-    };
-    let accept = || {
-        far.borrow_mut().push(listener.accept()?);
-        Ok(())
-    };
-    prices.insert("accept".into(), price(connect, accept)?);
-    Ok(())
 }
 
 /// Half of a round trip between a thread on each core, who both sleep until they are rung.
@@ -151,7 +111,7 @@ fn wake_up(machine: &Machine) -> Result<f64> {
         rustix::io::read(&at_back, &mut [0; 8])?;
         Ok(())
     };
-    let nanos = price(|| Ok(()), ring)?;
+    let nanos = price(|| Ok(()), |()| ring())?;
     rustix::io::write(&there, &2_u64.to_ne_bytes())?;
     answering.join().map_err(|_| "the answering thread panicked")??;
     Ok(nanos / 2.0)

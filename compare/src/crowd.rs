@@ -1,47 +1,46 @@
 //! The generator's clients: any number of sockets on one epoll, each registered once and
 //! edge-triggered. Knows no protocol.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroU64;
+use std::time::Instant;
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::epoll;
 use rustix::fd::OwnedFd;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sockopt};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
-};
+use rustix::thread::set_current_timer_slack;
 
 use crate::Result;
+use crate::rough::Rough;
+use crate::socket::Socket;
 
 /// Bytes one read asks for.
 const READ_BYTES: usize = 64 * 1024;
 
-/// What the timer is called among the clients.
-const TIMER: u64 = u64::MAX;
+/// Nanoseconds that a wait may take longer than it was to: the kernel's usual 50,000 would make
+/// every message late.
+const SLACK: Option<NonZeroU64> = NonZeroU64::new(1);
 
 /// Closed with RST when dropped, so that no port is left in TIME_WAIT.
 pub(crate) struct Crowd {
     epoll: OwnedFd,
-    /// Ends a wait at the nanosecond; a timeout of epoll would at the millisecond.
-    timer: OwnedFd,
-    armed: Option<Instant>,
     clients: Vec<Option<Client>>,
     /// Connected, but never read from.
-    deaf: Vec<TcpStream>,
-    reads: bool,
+    deaf: Vec<Socket>,
+    /// All of its clients send and read as this has them, from before the first one on.
+    pub(crate) rough: Option<Rough>,
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
 }
 
-struct Client {
-    stream: TcpStream,
+pub(crate) struct Client {
+    pub(crate) socket: Socket,
     /// Not known to be connected.
     connecting: bool,
-    /// The kernel is not known to take nothing.
-    has_room: bool,
-    unsent: Vec<u8>,
+    pub(crate) unsent: VecDeque<u8>,
+    /// Sends its FIN behind what is unsent.
+    pub(crate) ends: bool,
 }
 
 /// What is new with a client.
@@ -67,22 +66,14 @@ impl<'a> News<'a> {
 }
 
 impl Crowd {
-    /// Where it does not read, nobody's bytes and FIN are news.
-    pub(crate) fn new(reads: bool) -> Result<Crowd> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let timer = timerfd_create(
-            TimerfdClockId::Monotonic,
-            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
-        )?;
-        let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(&epoll, &timer, epoll::EventData::new_u64(TIMER), flags)?;
+    /// Only the thread that calls this waits exactly.
+    pub(crate) fn new() -> Result<Crowd> {
+        set_current_timer_slack(SLACK)?;
         Ok(Crowd {
-            epoll,
-            timer,
-            armed: None,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             clients: Vec::new(),
             deaf: Vec::new(),
-            reads,
+            rough: None,
             events: Vec::with_capacity(1024),
             buffer: vec![0; READ_BYTES],
         })
@@ -94,85 +85,65 @@ impl Crowd {
 
     /// Connects one more client, and waits until it is.
     pub(crate) fn connect(&mut self, address: SocketAddr) -> Result<()> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nonblocking(true)?;
+        let socket = match &mut self.rough {
+            Some(rough) => rough.connect(address)?,
+            None => {
+                let stream = TcpStream::connect(address)?;
+                stream.set_nonblocking(true)?;
+                stream.set_nodelay(true)?;
+                Socket(stream)
+            }
+        };
         self.clients.push(None);
-        self.register(self.clients.len() - 1, stream, false)
+        self.register(self.clients.len() - 1, socket, false)
     }
 
     /// Begins to connect a client, in place of one that was closed or as a new one;
     /// [`News::Connected`] tells when it is.
     pub(crate) fn begin(&mut self, client: usize, address: SocketAddr) -> Result<()> {
-        self.begin_with(client, tcp(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?, address)
-    }
-
-    /// The same with a socket that is non-blocking already.
-    pub(crate) fn begin_with(
-        &mut self,
-        client: usize,
-        socket: OwnedFd,
-        address: SocketAddr,
-    ) -> Result<()> {
-        match rustix::net::connect(&socket, &address) {
-            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
-            Err(error) => return Err(error.into()),
-        }
         if self.clients.len() <= client {
             self.clients.resize_with(client + 1, || None);
         }
-        self.register(client, socket.into(), true)
+        let socket = Socket::connect(address, None, None)?;
+        socket.0.set_nodelay(true)?;
+        self.register(client, socket, true)
     }
 
     /// Connects one more client that never reads, and takes little before it is full.
     pub(crate) fn connect_deaf(&mut self, address: SocketAddr) -> Result<()> {
-        let socket = tcp(SocketFlags::CLOEXEC)?;
-        sockopt::set_socket_recv_buffer_size(&socket, 4096)?;
-        rustix::net::connect(&socket, &address)?;
-        self.deaf.push(socket.into());
+        self.deaf.push(Socket::connect(address, None, Some(4096))?);
         Ok(())
     }
 
-    /// Closes a client with RST: in TIME_WAIT, all ports would be used up within a second.
+    /// Closes a client with RST.
     pub(crate) fn close(&mut self, client: usize) {
-        if let Some(Client { stream, .. }) = self.clients[client].take() {
-            reset_on_close(&stream);
+        if let Some(Client { socket, .. }) = self.clients[client].take() {
+            socket.reset_on_close();
         }
     }
 
     /// Sends now what the kernel takes, and the rest when it takes it.
     pub(crate) fn send(&mut self, client: usize, bytes: &[u8]) -> Result<()> {
-        let Some(Client { stream, unsent, .. }) = &mut self.clients[client] else { return Ok(()) };
-        let mut sent = 0;
-        if unsent.is_empty() {
-            sent = match stream.write(bytes) {
-                Ok(sent) => sent,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-                Err(error) => return Err(format!("client {client} cannot send: {error}").into()),
-            };
+        let Some(Client { socket, unsent, .. }) = &mut self.clients[client] else { return Ok(()) };
+        let mut sent = None;
+        if let Some(rough) = &mut self.rough {
+            unsent.extend(rough.before());
+        } else if unsent.is_empty() {
+            let why = |error| format!("client {client} cannot send: {error}");
+            sent = socket.send(bytes, false).map_err(why)?;
         }
-        unsent.extend_from_slice(&bytes[sent..]);
+        unsent.extend(&bytes[sent.unwrap_or(0)..]);
         Ok(())
     }
 
-    /// Sends what the kernel takes at once; returns how many bytes, 0 where there is no room, or no
-    /// connection any more.
-    pub(crate) fn push(&mut self, client: usize, bytes: &[u8], flags: SendFlags) -> usize {
-        let Some(Client { stream, connecting, has_room, .. }) = &mut self.clients[client] else {
-            return 0;
-        };
-        if *connecting || !*has_room {
-            return 0;
-        }
-        let sent = rustix::net::send(stream, bytes, flags | SendFlags::NOSIGNAL);
-        *has_room = sent.is_ok();
-        sent.unwrap_or(0)
+    /// Has a client of a rough crowd send its FIN behind what it has not sent yet.
+    pub(crate) fn half_close(&mut self, client: usize) {
+        self.clients[client].iter_mut().for_each(|client| client.ends = true);
     }
 
-    /// Sends a client's FIN, and goes on reading.
-    pub(crate) fn half_close(&mut self, client: usize) {
-        if let Some(Client { stream, .. }) = &self.clients[client] {
-            let _lost_already = stream.shutdown(Shutdown::Write);
-        }
+    /// Clients whose connection is not known to have ended.
+    pub(crate) fn open(&self) -> usize {
+        self.clients.iter().flatten().count()
     }
 
     /// Waits for news, once and at most until `deadline`, and hands it to `take`.
@@ -181,22 +152,18 @@ impl Crowd {
         deadline: Instant,
         mut take: impl FnMut(usize, News) -> Result<()>,
     ) -> Result<()> {
+        if let Some(rough) = &mut self.rough {
+            return rough.pump(&mut self.clients, deadline, take);
+        }
         let mut events = self.wait(deadline)?;
         for event in events.drain(..) {
             let (data, flags) = (event.data, event.flags);
-            if data.u64() == TIMER {
-                continue;
-            }
             let client = data.u64() as usize;
             if flags.contains(epoll::EventFlags::OUT) {
                 self.writable(client, &mut take)?;
             }
             let ended = epoll::EventFlags::HUP | epoll::EventFlags::ERR;
-            if !self.reads {
-                if flags.intersects(ended) && self.clients[client].is_some() {
-                    take(client, News::Closed)?;
-                }
-            } else if flags.intersects(epoll::EventFlags::IN | ended) {
+            if flags.intersects(epoll::EventFlags::IN | ended) {
                 self.readable(client, flags.contains(epoll::EventFlags::RDHUP), &mut take)?;
             }
         }
@@ -224,10 +191,11 @@ impl Crowd {
     ) -> Result<()> {
         loop {
             // A client that `take` closed meanwhile has no news.
-            let Some(Client { stream, .. }) = &mut self.clients[client] else { return Ok(()) };
-            match stream.read(&mut self.buffer) {
-                Ok(0) => return take(client, News::Closed),
-                Ok(n) => {
+            let Some(Client { socket, .. }) = &self.clients[client] else { return Ok(()) };
+            match socket.read(&mut self.buffer) {
+                Ok(None) => return Ok(()),
+                Ok(Some(0)) | Err(_) => return take(client, News::Closed),
+                Ok(Some(n)) => {
                     take(client, News::Bytes(&self.buffer[..n]))?;
                     // A short read has emptied the socket: the next edge tells of more, but for a
                     // FIN that this one told of.
@@ -235,8 +203,6 @@ impl Crowd {
                         return Ok(());
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(_) => return take(client, News::Closed),
             }
         }
     }
@@ -247,49 +213,38 @@ impl Crowd {
         client: usize,
         take: &mut impl FnMut(usize, News) -> Result<()>,
     ) -> Result<()> {
-        let Some(Client { stream, connecting, has_room, unsent }) = &mut self.clients[client]
-        else {
+        let Some(Client { socket, connecting, unsent, .. }) = &mut self.clients[client] else {
             return Ok(());
         };
-        *has_room = true;
         if std::mem::take(connecting) {
-            let failed = sockopt::socket_error(&*stream)?.is_err();
+            let failed = socket.0.take_error()?.is_some();
             return take(client, News::Connected(!failed));
         }
         if unsent.is_empty() {
             return Ok(());
         }
-        match stream.write(unsent) {
+        match socket.send(unsent.make_contiguous(), false) {
             Ok(sent) => {
-                unsent.drain(..sent);
+                unsent.drain(..sent.unwrap_or(0));
                 Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
             Err(_) => take(client, News::Closed),
         }
     }
 
-    fn register(&mut self, client: usize, stream: TcpStream, connecting: bool) -> Result<()> {
-        stream.set_nodelay(true)?;
+    fn register(&mut self, client: usize, socket: Socket, connecting: bool) -> Result<()> {
         let ready = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP;
         let flags = ready | epoll::EventFlags::ET;
-        epoll::add(&self.epoll, &stream, epoll::EventData::new_u64(client as u64), flags)?;
+        epoll::add(&self.epoll, &socket.0, epoll::EventData::new_u64(client as u64), flags)?;
         self.clients[client] =
-            Some(Client { stream, connecting, has_room: true, unsent: Vec::new() });
+            Some(Client { socket, connecting, unsent: VecDeque::new(), ends: false });
         Ok(())
     }
 
     fn wait(&mut self, deadline: Instant) -> Result<Vec<epoll::Event>> {
         let left = deadline.saturating_duration_since(Instant::now());
-        if !left.is_zero() && self.armed != Some(deadline) {
-            let it_value = timespec(left);
-            let once = Itimerspec { it_interval: timespec(Duration::ZERO), it_value };
-            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
-            self.armed = Some(deadline);
-        }
-        let timeout = left.is_zero().then(|| timespec(Duration::ZERO));
         let mut events = std::mem::take(&mut self.events);
-        match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
+        match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&left.try_into()?)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(events),
             Err(error) => Err(error.into()),
         }
@@ -298,21 +253,7 @@ impl Crowd {
 
 impl Drop for Crowd {
     fn drop(&mut self) {
-        let streams = self.clients.iter().flatten().map(|client| &client.stream);
-        streams.chain(&self.deaf).for_each(reset_on_close);
+        let sockets = self.clients.iter().flatten().map(|client| &client.socket);
+        sockets.chain(&self.deaf).for_each(Socket::reset_on_close);
     }
-}
-
-/// Dropped from now on, it resets the connection.
-pub(crate) fn reset_on_close(stream: &TcpStream) {
-    let _lost_already = sockopt::set_socket_linger(stream, Some(Duration::ZERO));
-}
-
-/// A socket that is not connected.
-pub(crate) fn tcp(flags: SocketFlags) -> Result<OwnedFd> {
-    Ok(rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?)
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
 }

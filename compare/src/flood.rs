@@ -37,7 +37,7 @@ pub(crate) struct Flood {
 #[derive(Clone, Copy)]
 pub(crate) enum Stay {
     Always,
-    /// Since it was connected.
+    /// Since it began to connect.
     For(Duration),
     /// Until it has sent so many bytes.
     Bytes(usize),

@@ -6,17 +6,15 @@ mod attackers;
 use std::time::Duration;
 
 use crate::Result;
-use crate::cores::{self, Cores};
 use crate::flood::{FLOODS, Flood};
 use crate::load::{self, Job};
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::peers::Peer;
 use crate::prepare;
-use crate::progress::Progress;
-use crate::report::table::{NOTHING, Table};
-use crate::results::{OURS, Outcome, Sample};
+use crate::results::{OURS, Outcome};
 use crate::server::Server;
+use crate::trial::{Column, Trial, measure, table, verdict};
 use crate::workload::{Extent, Load, Program};
 
 /// Clients of a flood: a few of one address, and many of as many addresses.
@@ -40,36 +38,39 @@ p99; the server's share of a core; lines that the two were told they missed, and
 come 4 s after the last one; what the clients sent, and how often they came.
 †: the cores were apart, which makes everything slower.";
 
+const COLUMNS: [Column; 7] = [
+    ("p99 ms", "p99_us", 1e3),
+    ("late ms", "late_p99_us", 1e3),
+    ("CPU %", "server_share", 0.01),
+    ("missed", "missed", 1.0),
+    ("lacking", "lacking", 1.0),
+    ("MiB/s", "sent_mib", 1.0),
+    ("connects/s", "connects", 1.0),
+];
+
 /// An error if any run could not be measured, whatever the figures are.
 pub(crate) fn floods(options: &Options) -> Result<()> {
     let (machine, peers) = prepare::ours(options)?;
     let most = machine.clients().min(options.clients);
     let mut crowds = CROWDS.map(|crowd| crowd.min(most)).to_vec();
     crowds.dedup();
-    let floods: Vec<_> = FLOODS.iter().filter(|flood| options.chose(flood.name)).collect();
     let windows = WINDOWS[usize::from(options.extent > Extent::Quick)];
-    let guess = windows.iter().sum::<u64>() as f64 / 1e3;
-    let runs = floods.len() * peers.len() * crowds.len();
-    let mut progress = Progress::new(0, std::iter::repeat_n(guess, runs));
-    let mut cores = Cores::new(&machine, PATIENCE, &[])?;
-    let mut samples = Vec::new();
-    for flood in floods {
+    let seconds = windows.iter().sum::<u64>() as f64 / 1e3;
+    let mut trials = Vec::new();
+    for flood in FLOODS.iter().filter(|flood| options.chose(flood.name)) {
         for peer in &peers {
-            for &crowd in &crowds {
-                progress.begin(&format!("{} {}, {crowd} clients", peer.name, flood.name), guess);
-                let run = || one(&machine, peer, flood, crowd, windows);
-                let outcome = cores.together(|| run().unwrap_or_else(Outcome::invalid))?;
-                let (workload, peer) = (flood.name.to_owned(), peer.name.to_owned());
-                samples.push(Sample { workload, peer, round: crowd, outcome });
-            }
+            let whose = if peer.name == OURS { "" } else { peer.name };
+            trials.extend(crowds.iter().map(|crowd| {
+                let variant = format!("{whose} {crowd} clients").trim_start().to_owned();
+                let what = (peer, flood, *crowd);
+                Trial { workload: flood.name.into(), variant, seconds, what }
+            }));
         }
     }
-    cores::mark(&mut samples);
-    println!("{}{LEGEND}", table(&crowds, &samples).text());
-    match samples.iter().filter(|sample| sample.outcome.fault.is_some()).count() {
-        0 => Ok(()),
-        failed => Err(format!("{failed} of {runs} runs could not be measured").into()),
-    }
+    let run = |&(peer, flood, crowd): &_| one(&machine, peer, flood, crowd, windows);
+    let samples = measure(&machine, PATIENCE, 1, &trials, run)?;
+    println!("{}{LEGEND}", table(&COLUMNS, &samples).text());
+    verdict(&samples)
 }
 
 fn one(
@@ -92,36 +93,4 @@ fn one(
         outcome.set("sent_mib", done.mib);
     }
     Ok(outcome)
-}
-
-/// A row for each flood of each peer, with the figures once for each crowd.
-fn table(crowds: &[usize], samples: &[Sample]) -> Table {
-    let heads = ["p99 ms", "late ms", "CPU %", "missed", "lacking", "MiB/s", "connects/s"];
-    let heads = crowds.iter().flat_map(|crowd| heads.map(|head| format!("{crowd}: {head}")));
-    let mut table = Table::of("flood", heads);
-    for row in samples.chunks(crowds.len()) {
-        let name = match &*row[0].peer {
-            OURS => row[0].workload.clone(),
-            peer => format!("{}, {peer}", row[0].workload),
-        };
-        table.row(std::iter::once(name).chain(row.iter().flat_map(cells)).collect());
-    }
-    table
-}
-
-fn cells(Sample { outcome, .. }: &Sample) -> [String; 7] {
-    let figure = |name: &str, scale: f64, digits: usize| match outcome.metrics.get(name) {
-        Some(value) if *value > 0.0 => format!("{:.digits$}", value * scale),
-        _ => NOTHING.to_owned(),
-    };
-    let delay = figure("p99_us", 1e-3, 1) + if outcome.apart { "†" } else { "" };
-    [
-        outcome.fault.clone().unwrap_or(delay),
-        figure("late_p99_us", 1e-3, 1),
-        figure("server_share", 100.0, 0),
-        figure("missed", 1.0, 0),
-        figure("lacking", 1.0, 0),
-        figure("sent_mib", 1.0, 2),
-        figure("connects", 1.0, 0),
-    ]
 }

@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     returned: u64,
     /// Speakers hear their own lines as everybody's.
     returns: bool,
+    /// What each client heard, in order: speakers and numbers.
+    order: Option<Vec<Vec<(usize, usize)>>>,
     /// Others speak too: what is no line of these is theirs.
     strangers: bool,
     filler: Vec<u8>,
@@ -48,7 +50,7 @@ impl Ledger {
     /// Forgets what was heard, as long as none of these speakers has said anything.
     pub(crate) fn begin(&mut self) {
         let (clients, bytes) = (self.next.len() / self.speakers, HEAD + self.filler.len() + 1);
-        *self = Ledger::new(clients, self.speakers, bytes);
+        *self = Ledger { strangers: self.strangers, ..Ledger::new(clients, self.speakers, bytes) };
     }
 
     /// From now on what is no line of these speakers is of others, and counts for nothing.
@@ -56,9 +58,32 @@ impl Ledger {
         self.strangers = true;
     }
 
+    pub(crate) fn ignores_strangers(&self) -> bool {
+        self.strangers
+    }
+
     /// From now on a speaker must hear its own lines, too.
     pub(crate) fn expect_returns(&mut self) {
         self.returns = true;
+    }
+
+    /// From now on, all lines must come in one order to everybody.
+    pub(crate) fn keep_order(&mut self) {
+        self.order = Some(vec![Vec::new(); self.next.len() / self.speakers]);
+    }
+
+    /// Who heard two lines in another order than the one who heard most.
+    pub(crate) fn disorder(&self) -> Option<String> {
+        let all = self.order.iter().flatten().enumerate();
+        let (witness, most) = all.clone().max_by_key(|(_, heard)| heard.len())?;
+        let known: BTreeSet<_> = most.iter().collect();
+        let mut others = all.filter(|(_, heard)| {
+            let mut order = most.iter();
+            !heard.iter().filter(|line| known.contains(line)).all(|it| order.any(|line| line == it))
+        });
+        others.next().map(|(client, _)| {
+            format!("client {client} heard lines in another order than client {witness}")
+        })
     }
 
     /// The line a speaker says, with its LF.
@@ -92,6 +117,9 @@ impl Ledger {
             let late = self.missing.remove(&(whose.0, whose.1, number));
             *(if late { &mut self.reordered } else { &mut self.duplicated }) += 1;
             return late.then_some((speaker, number as usize));
+        }
+        if let Some(order) = &mut self.order {
+            order[client].push((speaker, number as usize));
         }
         if number - *next > LONGEST_GAP {
             self.lost_in_long_gaps += u64::from(number - *next);
@@ -181,6 +209,24 @@ mod tests {
         let faults = "lines: 2 damaged, 1 returned to their speaker";
         assert_eq!(ledger.faults().as_deref(), Some(faults));
         assert_eq!(ledger.hear(1, &line), Some((0, 0)));
+    }
+
+    #[test]
+    fn another_order_than_of_who_heard_most_is_found_between_speakers_too() {
+        let mut ledger = Ledger::new(4, 2, 56);
+        ledger.keep_order();
+        let mut hear = |client: usize, lines: &[(usize, usize)]| {
+            for &(speaker, number) in lines {
+                let line = ledger.line(speaker, number);
+                ledger.hear(client, line.trim_ascii_end());
+            }
+            ledger.disorder()
+        };
+        assert_eq!(hear(3, &[(0, 0), (1, 0), (0, 1), (1, 1)]), None);
+        // A speaker does not hear itself, and who missed lines has the others in order.
+        assert_eq!(hear(0, &[(1, 0), (1, 1)]), None);
+        let found = hear(2, &[(1, 0), (0, 0), (0, 1)]).expect("another order");
+        assert_eq!(found, "client 2 heard lines in another order than client 3");
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! The generator's process: reads one job, puts the load on the server, tells what came of it.
 
-pub(crate) mod chat;
+mod chat;
 mod connect;
 pub(crate) mod echo;
 mod idle;
 mod keys;
+pub(crate) mod pace;
+pub(crate) mod talk;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod time;
 
 use std::net::SocketAddr;
@@ -45,10 +49,6 @@ pub(crate) struct Job {
 impl Job {
     fn process(&self) -> Process {
         Process(self.pid)
-    }
-
-    fn is_alone(&self) -> bool {
-        self.pid == std::process::id()
     }
 
     fn meter(&self) -> Result<Meter> {

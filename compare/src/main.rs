@@ -6,9 +6,9 @@
 //! it cost); `report` makes answers, pictures and tables of `results`, and `publish` puts them where
 //! they are committed, `show` holds several results against the first. `conform` asks each server for
 //! its protocol before; `alone` is the generator for any address; `bench` prints the figures of ours
-//! alone, `build` what a peer costs to build, `pauses` what our pause buys, and `edit` what the line
-//! editor of our chat costs. `account`, `floods` and `relay` look for faults of ours, and compare
-//! nothing.
+//! alone, `build` what a peer costs to build, and a table of `trial`s what our pause buys (`pauses`)
+//! and what the line editor of our chat costs (`edit`). `account` (a crowd made `rough`), `floods` and
+//! `relay` look for faults of ours, and compare nothing.
 
 mod account;
 mod alone;
@@ -21,8 +21,6 @@ mod crowd;
 mod date;
 mod edit;
 mod facts;
-#[cfg(test)]
-mod faulty;
 mod flood;
 mod floods;
 mod histogram;
@@ -45,15 +43,19 @@ mod publish;
 mod relay;
 mod report;
 mod results;
+mod rough;
 mod run;
 mod running;
 mod server;
 mod show;
+mod signals;
 mod smoke;
+mod socket;
 mod stats;
 mod tcp;
 mod terminal;
 mod trace;
+mod trial;
 mod workload;
 mod wrong;
 

@@ -9,6 +9,11 @@ use crate::Result;
 /// One tick of utime and stime, in nanoseconds: USER_HZ is 100 on every Linux.
 const TICK: u64 = 10_000_000;
 
+/// Places of a process's state, group, and user and system times in its status, behind its name.
+const STATE: usize = 0;
+const GROUP: usize = 2;
+const TIMES: usize = 11;
+
 #[derive(Clone, Copy)]
 pub(crate) struct Process(pub(crate) u32);
 
@@ -69,29 +74,27 @@ impl Process {
     }
 
     pub(crate) fn alive(self) -> bool {
-        let stat = fs::read_to_string(self.path("stat")).unwrap_or_default();
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+        self.stat().is_ok_and(|stat| !["Z", "X"].contains(&&*stat[STATE]))
     }
 
     /// How many processes are in the group that it leads, itself among them.
     pub(crate) fn group(self) -> usize {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
-        let of_group = stats.filter(|stat| {
-            let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-            let mut fields = fields.split(' ');
-            fields.next() != Some("Z")
-                && fields.nth(1).and_then(|group| group.parse().ok()) == Some(self.0)
-        });
-        of_group.count()
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let stats = pids.filter_map(|pid| Process(pid).stat().ok());
+        stats.filter(|stat| stat[STATE] != "Z" && stat[GROUP] == self.0.to_string()).count()
     }
 
     fn times(self) -> Result<(u64, u64)> {
+        let stat = self.stat()?;
+        Ok((stat[TIMES].parse()?, stat[TIMES + 1].parse()?))
+    }
+
+    /// The fields behind its name.
+    fn stat(self) -> Result<Vec<String>> {
         let stat = fs::read_to_string(self.path("stat"))?;
         let (_, fields) = stat.rsplit_once(") ").ok_or("no process status")?;
-        let mut fields = fields.split_ascii_whitespace().skip(11);
-        let mut next = || fields.next().and_then(|n| n.parse().ok()).unwrap_or(0);
-        Ok((next(), next()))
+        Ok(fields.split_ascii_whitespace().map(str::to_owned).collect())
     }
 
     fn path(self, file: &str) -> String {

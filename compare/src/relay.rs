@@ -2,10 +2,9 @@
 //! they and the engine are stopped and killed, and what the sharing costs.
 
 mod account;
-mod delay;
+mod cost;
 mod engine;
 mod party;
-mod saturation;
 
 use crate::Result;
 use crate::options::Options;
@@ -32,11 +31,5 @@ pub(crate) fn relay(options: &Options) -> Result<()> {
     if options.chose("account") {
         account::account(&machine, options)?;
     }
-    if options.chose("delay") {
-        delay::delays(&machine, &peers[0])?;
-    }
-    if options.chose("saturation") {
-        saturation::saturation(&machine, &peers[0])?;
-    }
-    Ok(())
+    cost::costs(&machine, &peers[0], options)
 }

@@ -38,9 +38,7 @@ pub(crate) fn smoke(options: &Options) -> Result<()> {
         fs::remove_dir_all(&folder)?;
     }
     break_off(run(&options, &folder), &folder.join(JOURNAL))?;
-    if !run(&options, &folder).arg("--resume").status()?.success() {
-        return Err("it does not go on".into());
-    }
+    succeeds(run(&options, &folder).arg("--resume"), "to go on")?;
     let results = Results::read(&folder.join(RESULTS))?;
     let faulty = |sample: &&Sample| sample.outcome.fault.is_some();
     if let Some(Sample { workload, peer, outcome, .. }) = results.samples.iter().find(faulty) {
@@ -66,9 +64,7 @@ fn own(options: &Options, folder: &Path) -> Result<()> {
     let example = here().join("examples/echo.py");
     let command = format!("python3 {} {{port}}", example.display());
     let mut run = compare(options, "run --no-build --quick --rounds 1 --only echo-50 --peers ours");
-    if !run.args(["--own", &command, "--out"]).arg(folder).status()?.success() {
-        return Err("a server of one's own is not measured".into());
-    }
+    succeeds(run.args(["--own", &command, "--out"]).arg(folder), "a server of one's own")?;
     let results = Results::read(&folder.join(RESULTS))?;
     match results.runs("echo-50", OWN).count() {
         1 => Ok(()),
@@ -78,26 +74,28 @@ fn own(options: &Options, folder: &Path) -> Result<()> {
 
 /// The other commands, for seconds each, of what is built already, and two results side by side.
 fn others(options: &Options, folder: &Path) -> Result<()> {
-    let pauses = "pauses --no-build --quick --clients 10 --out";
-    let bench = "bench --no-build --clients 100 --rounds 1 --only burst-chat,stalled-crowd --out";
-    for command in [
-        bench,
-        pauses,
-        "edit --no-build --quick --clients 10",
-        "account --no-build --peers ours --seconds 1",
-        "floods --no-build --quick --clients 100 --only none,long-lines",
+    for (command, keeps) in [
+        ("bench --no-build --clients 100 --rounds 1 --only burst-chat,stalled-crowd", true),
+        ("pauses --no-build --quick --clients 10", true),
+        ("edit --no-build --quick --clients 10", false),
+        ("account --no-build --peers ours --seconds 1", false),
+        ("floods --no-build --quick --clients 100 --only none,long-lines", false),
     ] {
         let mut run = compare(options, command);
-        if let Some((name, _)) = command.strip_suffix(" --out").and_then(|it| it.split_once(' ')) {
-            run.arg(folder.join(name));
+        if keeps {
+            run.arg("--out").arg(folder.join(command.split(' ').next().unwrap_or_default()));
         }
-        if !run.status()?.success() {
-            return Err(format!("{command} fails").into());
-        }
+        succeeds(&mut run, command)?;
     }
-    let shown =
-        compare(&Options::default(), "show").arg(folder).arg(folder.join("own")).status()?;
-    if shown.success() { Ok(()) } else { Err("show fails".into()) }
+    let mut show = compare(&Options::default(), "show");
+    succeeds(show.arg(folder).arg(folder.join("own")), "show")
+}
+
+fn succeeds(command: &mut Command, what: &str) -> Result<()> {
+    match command.status()?.success() {
+        true => Ok(()),
+        false => Err(format!("this fails: {what}").into()),
+    }
 }
 
 fn run(options: &Options, folder: &Path) -> Command {

@@ -1,19 +1,25 @@
 //! The clients of a flood, on a thread of their own.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::net::{SendFlags, SocketFlags, sockopt};
 use rustix::process::setpriority_process;
 
 use crate::Result;
-use crate::crowd::{Crowd, News, tcp};
 use crate::flood::{Flood, Stay};
+use crate::socket::Socket;
 
 /// Sends of one client before others have their turn.
 const SENDS: usize = 4;
+
+/// Bytes of one read, at most.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Bytes that who is narrow takes unread.
+const NARROW: usize = 2304;
 
 /// Wait of a crowd of whom nobody can do anything.
 const IDLE: Duration = Duration::from_millis(2);
@@ -35,8 +41,8 @@ pub(super) struct Done {
 struct Horde {
     flood: &'static Flood,
     address: SocketAddr,
-    crowd: Crowd,
     block: Vec<u8>,
+    buffer: Vec<u8>,
     clients: Vec<Attacker>,
     /// Since it began.
     seconds: f64,
@@ -45,19 +51,14 @@ struct Horde {
 }
 
 struct Attacker {
-    state: State,
+    /// None while it is not there.
+    socket: Option<Socket>,
     /// Before this it does not come again.
     due: Instant,
-    /// When its connection stood.
     since: Instant,
     sent: usize,
-}
-
-enum State {
-    Absent,
-    Here,
-    /// For its connection to stand, or for the server's FIN after its own.
-    Waiting,
+    /// It sent its FIN, and waits for the server's.
+    is_leaving: bool,
 }
 
 /// Begins a flood; what is returned ends it, and tells what it did.
@@ -71,122 +72,110 @@ pub(super) fn begin(
     let thread = std::thread::spawn(move || {
         // The talker has the generator's core first.
         let _equal_then = setpriority_process(None, 19);
-        let done = Horde::new(flood, count, address).and_then(|mut horde| horde.go(&ended));
-        done.map_err(|error| error.to_string())
+        Horde::new(flood, count, address).go(&ended)
     });
     move || {
         over.store(true, Ordering::Relaxed);
-        Ok(thread.join().map_err(|_| "the flood panicked")??)
+        Ok(thread.join().map_err(|_| "the flood panicked")?)
     }
 }
 
 impl Horde {
-    fn new(flood: &'static Flood, count: usize, address: SocketAddr) -> Result<Horde> {
-        let crowd = Crowd::new(flood.reads)?;
+    fn new(flood: &'static Flood, count: usize, address: SocketAddr) -> Horde {
         let now = Instant::now();
         let clients = (0..count as u32).map(|client| {
             let due = now + flood.again * client / count as u32;
-            Attacker { state: State::Absent, due, since: now, sent: 0 }
+            Attacker { socket: None, due, since: now, sent: 0, is_leaving: false }
         });
-        let (clients, block) = (clients.collect(), flood.block());
-        Ok(Horde { flood, address, crowd, block, clients, seconds: 0.0, connects: 0, bytes: 0 })
+        let (clients, block, buffer) = (clients.collect(), flood.block(), vec![0; READ_BYTES]);
+        Horde { flood, address, block, buffer, clients, seconds: 0.0, connects: 0, bytes: 0 }
     }
 
-    fn go(&mut self, over: &AtomicBool) -> Result<Done> {
+    fn go(&mut self, over: &AtomicBool) -> Done {
         let started = Instant::now();
         while !over.load(Ordering::Relaxed) {
             let (now, mut is_busy) = (Instant::now(), false);
             self.seconds = (now - started).as_secs_f64();
             for client in 0..self.clients.len() {
-                is_busy |= self.step(client, now);
+                // One whose connection ended comes again.
+                is_busy |= self.step(client, now).unwrap_or_else(|_| self.go_away(client));
             }
-            self.look(if is_busy { now } else { now + IDLE })?;
+            if !is_busy {
+                std::thread::sleep(IDLE);
+            }
         }
+        self.clients.iter().flat_map(|it| &it.socket).for_each(Socket::reset_on_close);
         let mib = self.bytes as f64 / 1_048_576.0 / self.seconds;
-        Ok(Done { connects: self.connects as f64 / self.seconds, mib })
+        Done { connects: self.connects as f64 / self.seconds, mib }
     }
 
-    /// Takes what is new.
-    fn look(&mut self, deadline: Instant) -> Result<()> {
-        let (clients, mut gone) = (&mut self.clients, Vec::new());
-        self.crowd.pump(deadline, |client, news| {
-            match news {
-                News::Connected(true) => {
-                    (clients[client].state, clients[client].since) = (State::Here, Instant::now());
-                }
-                News::Connected(false) | News::Closed => gone.push(client),
-                News::Bytes(_) => {}
+    /// Comes, reads, sends and goes, as far as it is time to; true when it may have more to do at
+    /// once. An error is the end of its connection.
+    fn step(&mut self, client: usize, now: Instant) -> io::Result<bool> {
+        let Attacker { socket, due, since, sent, is_leaving } = &mut self.clients[client];
+        let Some(socket) = socket else {
+            if now >= *due && (self.connects as f64) < CONNECTS * self.seconds {
+                // Out of ports it tries again.
+                let _absent_still = self.come(client, now);
             }
-            Ok(())
-        })?;
-        gone.into_iter().for_each(|client| self.close(client));
-        Ok(())
-    }
-
-    /// Comes, sends and goes, as far as it is time to; true when it may have more to do at once.
-    fn step(&mut self, client: usize, now: Instant) -> bool {
-        let Attacker { state, due, since, sent } = &mut self.clients[client];
+            return Ok(false);
+        };
+        let reads = self.flood.reads || *is_leaving;
+        if reads && socket.read(&mut self.buffer)? == Some(0) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         let is_over = match self.flood.stay {
             Stay::Always => false,
             Stay::For(time) => now >= *since + time,
             Stay::Bytes(bytes) => *sent >= bytes,
         };
-        match state {
-            State::Absent if now >= *due && (self.connects as f64) < CONNECTS * self.seconds => {
-                // Out of ports it tries again.
-                let _absent_still = self.come(client, now);
-                false
-            }
-            State::Here if is_over && self.flood.bye.resets(self.connects) => {
-                self.close(client);
-                true
-            }
-            State::Here if is_over => {
-                *state = State::Waiting;
-                self.crowd.half_close(client);
-                true
-            }
-            State::Here => self.send(client),
-            State::Absent | State::Waiting => false,
+        if *is_leaving {
+            return Ok(false);
         }
+        if is_over && self.flood.bye.resets(self.connects) {
+            return Ok(self.go_away(client));
+        }
+        if is_over {
+            *is_leaving = true;
+            socket.half_close();
+            return Ok(true);
+        }
+        self.send(client)
     }
 
     fn come(&mut self, client: usize, now: Instant) -> Result<()> {
-        let socket = tcp(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-        sockopt::set_socket_reuseaddr(&socket, true)?;
-        if self.flood.narrow {
-            sockopt::set_socket_recv_buffer_size(&socket, 2304)?;
-        }
         let from = from(client, self.clients.len());
-        rustix::net::bind(&socket, &SocketAddr::from((from, 0)))?;
-        self.crowd.begin_with(client, socket, self.address)?;
+        let room = self.flood.narrow.then_some(NARROW);
+        let socket = Some(Socket::connect(self.address, Some(from), room)?);
         let due = now + self.flood.again;
-        self.clients[client] = Attacker { state: State::Waiting, due, since: now, sent: 0 };
+        self.clients[client] = Attacker { socket, due, since: now, sent: 0, is_leaving: false };
         self.connects += 1;
         Ok(())
     }
 
-    fn send(&mut self, client: usize) -> bool {
-        let flags = if self.flood.urgent { SendFlags::OOB } else { SendFlags::empty() };
+    fn send(&mut self, client: usize) -> io::Result<bool> {
+        let Attacker { socket: Some(socket), sent, .. } = &mut self.clients[client] else {
+            return Ok(false);
+        };
         for _ in 0..SENDS {
-            if self.bytes as f64 >= BYTES * self.seconds {
-                return false;
-            }
-            let sent = &mut self.clients[client].sent;
             let rest = &self.block[*sent % self.block.len().max(1)..];
-            let n = self.crowd.push(client, &rest[..rest.len().min(self.flood.segment)], flags);
-            if n == 0 {
-                return false;
+            if rest.is_empty() || self.bytes as f64 >= BYTES * self.seconds {
+                return Ok(false);
             }
+            let rest = &rest[..rest.len().min(self.flood.segment)];
+            let Some(n) = socket.send(rest, self.flood.urgent)? else { return Ok(false) };
             *sent += n;
             self.bytes += n;
         }
-        true
+        Ok(true)
     }
 
-    fn close(&mut self, client: usize) {
-        self.crowd.close(client);
-        self.clients[client].state = State::Absent;
+    /// With RST; there may be more to do at once.
+    fn go_away(&mut self, client: usize) -> bool {
+        if let Some(socket) = self.clients[client].socket.take() {
+            socket.reset_on_close();
+        }
+        true
     }
 }
 

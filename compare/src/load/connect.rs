@@ -15,48 +15,42 @@ const MESSAGE: &[u8] = &[b'm'; 64];
 /// What a client of the chat reads first.
 const GREETING: &[u8] = b"*** welcome, you are ";
 
-/// Where one client stands.
-#[derive(Clone)]
+/// Clients who connect, and what came to each of what is due.
+struct Visits {
+    crowd: Crowd,
+    /// Each reads a greeting, and sends nothing.
+    greeted: bool,
+    visits: Vec<Visit>,
+    delays: Histogram,
+}
+
 struct Visit {
     begun: Instant,
-    greeted: bool,
     /// Bytes that came, of those that are due.
     back: usize,
 }
 
-/// What happened to one client.
-enum Step {
-    Connected,
-    Done,
-    Waiting,
-}
-
-pub(crate) fn burst(job: &Job, clients: usize, greeted: bool) -> Result<Outcome> {
-    let mut crowd = Crowd::new(true)?;
-    job.process().settle(SETTLED)?;
-    let mut delays = Histogram::default();
-    let mut visits = Vec::with_capacity(clients);
+pub(super) fn burst(job: &Job, clients: usize, greeted: bool) -> Result<Outcome> {
+    let mut visits = Visits::new(job, greeted)?;
     let meter = job.meter()?;
     let started = Instant::now();
     for client in 0..clients {
-        visits.push(Visit::begin(greeted));
-        crowd.begin(client, job.address)?;
+        visits.begin(job, client)?;
         if client % 32 == 31 {
-            look(&mut crowd, &mut visits, Instant::now(), &mut delays)?;
+            visits.look(Instant::now())?;
         }
     }
-    while delays.total() < clients as u64 {
-        let soon = Instant::now() + Duration::from_millis(20);
-        look(&mut crowd, &mut visits, soon, &mut delays)?;
+    while visits.delays.total() < clients as u64 {
+        visits.look(Instant::now() + Duration::from_millis(20))?;
         if started.elapsed() > PATIENCE * 3 {
-            let served = delays.total();
+            let served = visits.delays.total();
             return Err(format!("{served} of {clients} were served in {:?}", PATIENCE * 3).into());
         }
     }
     let all = started.elapsed();
-    let mut outcome = Outcome::default();
+    let (mut outcome, delays) = (Outcome::default(), &visits.delays);
     meter.stop(&mut outcome, clients as u64, None)?;
-    meter::delays(&mut outcome, &delays);
+    meter::delays(&mut outcome, delays);
     outcome.set("all_ms", all.as_secs_f64() * 1e3);
     let second = 1_000_000_000;
     let late: u64 = delays.pairs().iter().filter(|pair| pair.0 >= second).map(|pair| pair.1).sum();
@@ -64,91 +58,76 @@ pub(crate) fn burst(job: &Job, clients: usize, greeted: bool) -> Result<Outcome>
     Ok(outcome)
 }
 
-pub(crate) fn churn(job: &Job, places: usize) -> Result<Outcome> {
-    let mut crowd = Crowd::new(true)?;
-    job.process().settle(SETTLED)?;
-    let mut visits = vec![Visit::begin(false); places];
-    let mut delays = Histogram::default();
-    (0..places).try_for_each(|client| crowd.begin(client, job.address))?;
-    turn(job, &mut crowd, &mut visits, job.warm_up(), &mut delays)?;
-    delays = Histogram::default();
+pub(super) fn churn(job: &Job, places: usize) -> Result<Outcome> {
+    let mut visits = Visits::new(job, false)?;
+    (0..places).try_for_each(|client| visits.begin(job, client))?;
+    visits.turn(job, job.warm_up())?;
+    visits.delays = Histogram::default();
     let meter = job.meter()?;
-    turn(job, &mut crowd, &mut visits, job.window(), &mut delays)?;
-    let mut outcome = Outcome::default();
+    visits.turn(job, job.window())?;
+    let (mut outcome, delays) = (Outcome::default(), &visits.delays);
     if delays.total() == 0 {
         return Err("nobody was served".into());
     }
     meter.stop(&mut outcome, delays.total(), None)?;
-    meter::delays(&mut outcome, &delays);
+    meter::delays(&mut outcome, delays);
     Ok(outcome)
 }
 
-/// Lets whoever is done close and come anew, for so long.
-fn turn(
-    job: &Job,
-    crowd: &mut Crowd,
-    visits: &mut [Visit],
-    time: Duration,
-    delays: &mut Histogram,
-) -> Result<()> {
-    let end = Instant::now() + time;
-    while Instant::now() < end {
-        for client in look(crowd, visits, end, delays)? {
-            crowd.close(client);
-            visits[client] = Visit::begin(false);
-            crowd.begin(client, job.address)?;
-        }
+impl Visits {
+    fn new(job: &Job, greeted: bool) -> Result<Visits> {
+        let (crowd, visits, delays) = (Crowd::new()?, Vec::new(), Histogram::default());
+        job.process().settle(SETTLED)?;
+        Ok(Visits { crowd, greeted, visits, delays })
     }
-    Ok(())
-}
 
-/// Takes what is new, once: sends for who is connected, returns who has its message back.
-fn look(
-    crowd: &mut Crowd,
-    visits: &mut [Visit],
-    deadline: Instant,
-    delays: &mut Histogram,
-) -> Result<Vec<usize>> {
-    let (mut connected, mut done) = (Vec::new(), Vec::new());
-    crowd.pump(deadline, |client, news| {
-        match visits[client].step(client, news)? {
-            Step::Connected => connected.push(client),
-            Step::Done => {
-                delays.add(visits[client].begun.elapsed());
-                done.push(client);
+    /// Has a client come, for the first time or anew.
+    fn begin(&mut self, job: &Job, client: usize) -> Result<()> {
+        let visit = Visit { begun: Instant::now(), back: 0 };
+        match self.visits.get_mut(client) {
+            Some(before) => *before = visit,
+            None => self.visits.push(visit),
+        }
+        self.crowd.begin(client, job.address)
+    }
+
+    /// Lets whoever is done close and come anew, for so long.
+    fn turn(&mut self, job: &Job, time: Duration) -> Result<()> {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            for client in self.look(end)? {
+                self.crowd.close(client);
+                self.begin(job, client)?;
             }
-            Step::Waiting => {}
         }
         Ok(())
-    })?;
-    connected.into_iter().try_for_each(|client| crowd.send(client, MESSAGE))?;
-    Ok(done)
-}
-
-impl Visit {
-    fn begin(greeted: bool) -> Visit {
-        Visit { begun: Instant::now(), greeted, back: 0 }
     }
 
-    fn step(&mut self, client: usize, news: News) -> Result<Step> {
-        let due = if self.greeted { GREETING } else { MESSAGE };
-        match news {
-            News::Connected(true) if self.greeted => Ok(Step::Waiting),
-            News::Connected(true) => Ok(Step::Connected),
-            News::Connected(false) => Err(format!("client {client} was refused").into()),
-            News::Closed => Err(format!("client {client} was dropped").into()),
-            // What others are told of who came.
-            News::Bytes(_) if self.greeted && self.back == due.len() => Ok(Step::Waiting),
-            News::Bytes(bytes) => {
-                // Behind the greeting stands a name.
-                let n =
-                    if self.greeted { bytes.len().min(due.len() - self.back) } else { bytes.len() };
-                if due.get(self.back..self.back + n) != Some(&bytes[..n]) {
-                    return Err(format!("client {client}: other bytes came than were due").into());
-                }
-                self.back += n;
-                Ok(if self.back == due.len() { Step::Done } else { Step::Waiting })
+    /// Takes what is new, once: sends for who is connected, returns who has all that is due.
+    fn look(&mut self, deadline: Instant) -> Result<Vec<usize>> {
+        let Visits { crowd, greeted, visits, delays } = self;
+        let due = if *greeted { GREETING } else { MESSAGE };
+        let (mut connected, mut done) = (Vec::new(), Vec::new());
+        crowd.pump(deadline, |client, news| {
+            match news {
+                News::Connected(false) => return Err(format!("client {client} was refused").into()),
+                News::Connected(true) if !*greeted => connected.push(client),
+                _ => {}
             }
-        }
+            let (bytes, Visit { begun, back }) = (news.bytes(client)?, &mut visits[client]);
+            // Behind the greeting stands a name, and what others are told of who came.
+            let n = if *greeted { bytes.len().min(due.len() - *back) } else { bytes.len() };
+            if due.get(*back..*back + n) != Some(&bytes[..n]) {
+                return Err(format!("client {client}: other bytes came than were due").into());
+            }
+            *back += n;
+            if n > 0 && *back == due.len() {
+                delays.add(begun.elapsed());
+                done.push(client);
+            }
+            Ok(())
+        })?;
+        connected.into_iter().try_for_each(|client| crowd.send(client, MESSAGE))?;
+        Ok(done)
     }
 }

@@ -1,28 +1,28 @@
 //! Echo: every byte that comes back is the one that was due.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::pace::{Pace, Tally, Traffic, measure};
 use super::{Job, PATIENCE, SETTLED, join};
 use crate::Result;
-use crate::crowd::Crowd;
-use crate::histogram::Histogram;
-use crate::meter;
+use crate::crowd::{Crowd, News};
 use crate::results::Outcome;
 use crate::workload::Load;
 
 /// Numbers at the front of a message: client and message, four bytes each.
-const HEAD: usize = 8;
+pub(crate) const HEAD: usize = 8;
 
 /// The clients of one run and what each of them waits for.
-struct Echo {
-    crowd: Crowd,
+pub(crate) struct Echo {
+    pub(crate) crowd: Crowd,
     ears: Vec<Ear>,
     bytes: usize,
     /// The same behind the numbers of every message.
     message: Vec<u8>,
-    delays: Histogram,
-    lateness: Histogram,
+    pub(crate) tally: Tally,
+    /// Clients who have all back may come to their end.
+    pub(crate) ends: bool,
 }
 
 #[derive(Default)]
@@ -37,32 +37,13 @@ struct Ear {
 /// Calls `begin` once all clients are in.
 pub(crate) fn run(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
     let Load::Echo { clients, bytes, depth, rate } = job.load else { unreachable!() };
-    let mut echo = Echo {
-        crowd: Crowd::new(true)?,
-        ears: (0..clients).map(|_| Ear::default()).collect(),
-        bytes,
-        message: (0..bytes).map(|i| (i % 251) as u8).collect(),
-        delays: Histogram::default(),
-        lateness: Histogram::default(),
-    };
+    let mut echo = Echo::new(clients, bytes)?;
     join(job, &mut echo.crowd, clients, |_, _| Ok(()))?;
     job.process().settle(SETTLED)?;
     begin();
-    let mut outcome = Outcome::default();
-    let mut lost = echo.go(job.warm_up(), depth, rate)?;
-    if lost == 0 {
-        (echo.delays, echo.lateness) = Default::default();
-        let meter = job.meter()?;
-        lost = echo.go(job.window(), depth, rate)?;
-        let messages = echo.delays.total();
-        meter.stop(&mut outcome, messages, (rate > 0).then_some(&echo.lateness))?;
-        meter::delays(&mut outcome, &echo.delays);
-    }
-    let (heard, sent) = (echo.delays.total(), echo.delays.total() + lost);
-    let counts = [("sent", sent), ("heard", heard), ("lost", lost)];
-    counts.into_iter().for_each(|(what, number)| outcome.count(what, number));
+    let (mut outcome, lost) = measure(&mut echo, job, Pace::new(rate, depth as u32), false)?;
     if lost > 0 {
-        let patience = PATIENCE.as_secs();
+        let (sent, patience) = (echo.tally.delays.total() + lost, PATIENCE.as_secs());
         let why =
             format!("{lost} of {sent} messages had not come back {patience} s after the last");
         outcome.fault = Some(why);
@@ -71,55 +52,23 @@ pub(crate) fn run(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
 }
 
 impl Echo {
-    /// Sends for so long, then waits for the rest; returns how many messages did not come back.
-    fn go(&mut self, time: Duration, depth: usize, rate: u32) -> Result<u64> {
-        let started = Instant::now();
-        let end = started + time;
-        if rate == 0 {
-            for client in 0..self.ears.len() {
-                self.send(client, depth, started)?;
-            }
-            self.closed(end)?;
-        } else {
-            self.open(started, end, rate)?;
-        }
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let open: usize = self.ears.iter().map(|ear| ear.under_way.len()).sum();
-            if open == 0 || Instant::now() > deadline {
-                return Ok(open as u64);
-            }
-            self.hear(deadline.min(Instant::now() + Duration::from_millis(10)))?;
-        }
+    /// Messages are of so many bytes, more than [`HEAD`].
+    pub(crate) fn new(clients: usize, bytes: usize) -> Result<Echo> {
+        let ears = (0..clients).map(|_| Ear::default()).collect();
+        let message = (0..bytes).map(|i| (i % 251) as u8).collect();
+        let (crowd, tally) = (Crowd::new()?, Tally::default());
+        Ok(Echo { crowd, ears, bytes, message, tally, ends: false })
+    }
+}
+
+impl Traffic for Echo {
+    fn speakers(&self) -> usize {
+        self.ears.len()
     }
 
-    fn closed(&mut self, end: Instant) -> Result<()> {
-        while Instant::now() < end {
-            for (client, done) in self.hear(end)? {
-                self.send(client, done, Instant::now())?;
-            }
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, started: Instant, end: Instant, rate: u32) -> Result<()> {
-        for number in 0_u32.. {
-            let due = started + Duration::from_secs(1) * number / rate;
-            if due >= end {
-                break;
-            }
-            while Instant::now() < due {
-                self.hear(due)?;
-            }
-            self.lateness.add(due.elapsed());
-            self.send(number as usize % self.ears.len(), 1, due)?;
-        }
-        Ok(())
-    }
-
-    /// Sends a client's next messages, in one write.
-    fn send(&mut self, client: usize, count: usize, due: Instant) -> Result<()> {
-        let mut bytes = Vec::with_capacity(count * self.bytes);
+    fn say(&mut self, client: usize, count: u32, due: Instant) -> Result<()> {
+        self.tally.said += u64::from(count);
+        let mut bytes = Vec::with_capacity(count as usize * self.bytes);
         let ear = &mut self.ears[client];
         for _ in 0..count {
             bytes.extend_from_slice(&head(client, ear.sent));
@@ -130,22 +79,36 @@ impl Echo {
         self.crowd.send(client, &bytes)
     }
 
-    /// Takes what came back; returns who has how many messages whole.
-    fn hear(&mut self, deadline: Instant) -> Result<Vec<(usize, usize)>> {
+    fn hear(&mut self, deadline: Instant) -> Result<Vec<(usize, u32)>> {
         let mut done = Vec::new();
-        let Echo { crowd, ears, bytes, message, delays, .. } = self;
+        let Echo { crowd, ears, bytes, message, tally, ends } = self;
         crowd.pump(deadline, |client, news| {
+            if *ends && matches!(news, News::Closed) && ears[client].under_way.is_empty() {
+                return Ok(());
+            }
             let whole = ears[client].take(client, news.bytes(client)?, *bytes, message)?;
             let now = Instant::now();
             for sent in ears[client].under_way.drain(..whole) {
-                delays.add(now.saturating_duration_since(sent));
+                tally.delays.add(now.saturating_duration_since(sent));
             }
             if whole > 0 {
-                done.push((client, whole));
+                done.push((client, whole as u32));
             }
             Ok(())
         })?;
         Ok(done)
+    }
+
+    fn left(&self) -> [u64; 2] {
+        [self.ears.iter().map(|ear| ear.under_way.len() as u64).sum(), 0]
+    }
+
+    fn crowd(&mut self) -> &mut Crowd {
+        &mut self.crowd
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     let stays = |client, news: News| news.bytes(client).map(|_| ());
     let process = job.process();
     let mut outcome = Outcome::default();
-    let mut crowd = Crowd::new(true)?;
+    let mut crowd = Crowd::new()?;
     process.settle(SETTLED)?;
     let (rss, pss) = process.memory()?;
     let (mut resident, mut shared) = (vec![(0.0, rss)], vec![(0.0, pss)]);

@@ -14,7 +14,7 @@ const LINE_KEYS: u32 = 60;
 const DROP: u8 = 0x15;
 
 pub(crate) fn run(job: &Job, rate: u32, editing: bool) -> Result<Outcome> {
-    let mut crowd = Crowd::new(true)?;
+    let mut crowd = Crowd::new()?;
     join(job, &mut crowd, 1, |client, news| news.bytes(client).map(|_| ()))?;
     if editing {
         crowd.send(0, AGREES)?;

@@ -14,7 +14,8 @@ use crate::stats::spread;
 #[derive(Default)]
 struct Watch {
     lines: Lines,
-    ears: Vec<Ear>,
+    /// That each client read last; 0 before the first.
+    seconds: Vec<u64>,
     /// By the second that the line names.
     ticks: BTreeMap<u64, Tick>,
     heard: u64,
@@ -32,26 +33,19 @@ struct Tick {
     late: Duration,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Ear {
-    second: u64,
-    first: Option<Instant>,
-    last: Option<Instant>,
-    ticks: u32,
-}
-
 pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
-    let mut crowd = Crowd::new(true)?;
-    let mut watch = Watch { ears: vec![Ear::default(); clients], ..Watch::default() };
+    let mut crowd = Crowd::new()?;
+    let mut watch = Watch { seconds: vec![0; clients], ..Watch::default() };
     join(job, &mut crowd, clients, |client, news| watch.take(client, news))?;
     // At least one tick of every client before.
     let warm = Instant::now() + Duration::from_millis(1100);
     crowd.pump_until(warm, |client, news| watch.take(client, news))?;
     job.process().settle(SETTLED / 4)?;
-    if let Some(deaf) = watch.ears.iter().position(|ear| ear.last.is_none()) {
+    if let Some(deaf) = watch.seconds.iter().position(|second| *second == 0) {
         return Err(format!("client {deaf} read no time").into());
     }
-    watch.begin();
+    // The seconds stay known.
+    watch = Watch { lines: watch.lines, seconds: watch.seconds, ..Watch::default() };
     let meter = job.meter()?;
     let end = Instant::now() + job.window();
     crowd.pump_until(end, |client, news| watch.take(client, news))?;
@@ -63,33 +57,20 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
 }
 
 impl Watch {
-    /// Forgets what came before; the seconds stay known.
-    fn begin(&mut self) {
-        (self.heard, self.repeated, self.skipped) = (0, 0, 0);
-        self.ticks.clear();
-        for ear in &mut self.ears {
-            (ear.first, ear.last, ear.ticks) = (None, None, 0);
-        }
-    }
-
     fn take(&mut self, client: usize, news: News) -> Result<()> {
         let bytes = news.bytes(client)?;
         let now = Instant::now();
-        let Watch { lines, ears, ticks, heard, repeated, skipped } = self;
+        let Watch { lines, seconds: before, ticks, heard, repeated, skipped } = self;
         lines.feed(client, bytes, |line| {
             let second = seconds(line).ok_or_else(|| {
                 format!("client {client} read no time: {:?}", String::from_utf8_lossy(line))
             })?;
-            let ear = &mut ears[client];
-            match second.checked_sub(ear.second) {
+            let before = std::mem::replace(&mut before[client], second);
+            match second.checked_sub(before) {
                 None | Some(0) => *repeated += 1,
                 Some(1) => {}
-                Some(gap) => *skipped += if ear.second > 0 { gap - 1 } else { 0 },
+                Some(gap) => *skipped += if before > 0 { gap - 1 } else { 0 },
             }
-            ear.second = second;
-            ear.ticks += u32::from(ear.first.is_some());
-            ear.first.get_or_insert(now);
-            ear.last = Some(now);
             let tick = ticks.entry(second).or_insert_with(|| {
                 let since = UNIX_EPOCH.elapsed().unwrap_or_default();
                 let late = Duration::from_nanos(since.subsec_nanos().into());
@@ -114,13 +95,11 @@ impl Watch {
         };
         outcome.set("spread_ms", behind);
         outcome.set("late_ms", late);
-        let drifts = self.ears.iter().filter(|ear| ear.ticks > 0).filter_map(|ear| {
-            let time = (ear.last? - ear.first?).as_secs_f64();
-            Some((time / f64::from(ear.ticks) - 1.0) * 1e3)
-        });
-        let drifts: Vec<f64> = drifts.collect();
-        let mean = drifts.iter().sum::<f64>() / drifts.len().max(1) as f64;
-        outcome.set("drift_ms", mean);
+        let mut ticks = self.ticks.iter();
+        if let (Some((since, first)), Some((until, last))) = (ticks.next(), ticks.next_back()) {
+            let each = (last.first - first.first).as_secs_f64() / (until - since) as f64;
+            outcome.set("drift_ms", (each - 1.0) * 1e3);
+        }
         outcome.set("repeated", self.repeated as f64);
         outcome.set("skipped", self.skipped as f64);
     }

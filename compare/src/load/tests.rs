@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use rustix::net::sockopt;
+
 use crate::load::{self, Job};
 use crate::results::Outcome;
 use crate::workload::Load;
@@ -69,11 +71,12 @@ fn relay(me: usize, stream: TcpStream, guests: &Guests, fault: Fault) {
     }
 }
 
-fn echo(wrong: bool) -> SocketAddr {
+pub(crate) fn echo(wrong: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
+            sockopt::set_socket_oobinline(&stream, true).expect("a socket");
             std::thread::spawn(move || {
                 let (mut buffer, mut sent) = ([0; 4096], 0);
                 while let Ok(n @ 1..) = stream.read(&mut buffer) {

@@ -12,7 +12,7 @@ const BURST: usize = 12;
 
 /// Sends them between any two steps of the clients: what is wrong with a signal and a byte at the
 /// same moment would seldom meet a thread that shares the clients' core.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     pid: Pid,
     dice: Dice,
     /// What is sent until then.
@@ -20,17 +20,17 @@ pub(super) struct Signals {
     until: Instant,
     /// When the server is to be continued, while it is stopped.
     stopped: Option<Instant>,
-    pub(super) sent: u64,
+    pub(crate) sent: u64,
 }
 
 impl Signals {
-    pub(super) fn new(pid: u32, seed: u64) -> Result<Signals> {
+    pub(crate) fn new(pid: u32, seed: u64) -> Result<Signals> {
         let pid = Pid::from_raw(pid as i32).ok_or("no process to send signals to")?;
         let (until, stopped, sent) = (Instant::now(), None, 0);
         Ok(Signals { pid, dice: Dice(seed), kind: 0, until, stopped, sent })
     }
 
-    pub(super) fn strike(&mut self, now: Instant) {
+    pub(crate) fn strike(&mut self, now: Instant) {
         if let Some(resumes) = self.stopped {
             if now >= resumes {
                 self.end();
@@ -54,7 +54,7 @@ impl Signals {
     }
 
     /// Leaves the server running.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.stopped = None;
         self.send(&[Signal::CONT]);
     }
