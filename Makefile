@@ -12,7 +12,7 @@ EXPOSURE = 15
 # Options of the targets that run compare, as in make compare ARGS=--quick
 ARGS ?=
 
-.PHONY: all capi check sizes targets test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses edit relay fmt lint doc install install-capi units deb test-deb clients picture valgrind
+.PHONY: all capi check sizes targets test-utc compare compare-full compare-publish compare-setup compare-smoke test test-smol-reactor fuzz fuzz-servers floods bench pauses edit net cores relay fmt lint doc install install-capi units deb test-deb clients picture valgrind
 
 all:
 	$(CARGO) build --release
@@ -56,6 +56,12 @@ pauses:
 
 edit:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- edit $(ARGS)
+
+net:
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- net $(ARGS)
+
+cores:
+	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- cores $(ARGS)
 
 relay:
 	$(CARGO) run --release --locked --manifest-path compare/Cargo.toml -- relay $(ARGS)

@@ -27,8 +27,10 @@ use crate::workload::Load;
 /// Time after which something awaited counts as missing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Connects before the server must have accepted them: below a backlog of 128.
-const BATCH: usize = 100;
+/// Connects before the server must have accepted them: below a backlog of 10, where one too many
+/// waits a second, and of 128 where it cannot be seen whom the server has accepted.
+const BATCH: usize = 8;
+const BLIND_BATCH: usize = 100;
 
 /// Time without any CPU used after which a server has settled.
 const SETTLED: Duration = Duration::from_millis(40);
@@ -122,16 +124,20 @@ fn join_by(
 ) -> Result<()> {
     let process = job.process();
     let base = process.descriptors();
-    let mut joined = 0;
+    let (mut joined, mut most) = (0, BATCH);
     while joined < count {
-        let batch = BATCH.min(count - joined);
+        let batch = most.min(count - joined);
         for _ in 0..batch {
             connect(crowd, job.address)?;
         }
         joined += batch;
         let deadline = Instant::now() + Duration::from_secs(2);
-        // A server may count its sockets elsewhere (io_uring): time must do then.
-        while process.descriptors() < base + joined && Instant::now() < deadline {
+        while process.descriptors() < base + joined {
+            if Instant::now() > deadline {
+                // A server may count its sockets elsewhere (io_uring): time must do then.
+                most = BLIND_BATCH;
+                break;
+            }
             crowd.pump(Instant::now() + Duration::from_micros(300), &mut take)?;
         }
     }

@@ -16,6 +16,10 @@ pub(crate) struct Machine {
     pub(crate) generator: usize,
     /// The same where there is one core only.
     pub(crate) server: usize,
+    /// Those that a server may use: the one above, unless it is said otherwise.
+    servers: CpuSet,
+    /// Those that this program was started with.
+    all: CpuSet,
     pub(crate) descriptors: u64,
 }
 
@@ -36,7 +40,13 @@ impl Machine {
             Err(_) => current,
         };
         pin(generator)?;
-        Ok(Machine { generator, server, descriptors: limit.unwrap_or(u64::MAX) })
+        let descriptors = limit.unwrap_or(u64::MAX);
+        Ok(Machine { generator, server, servers: one(server), all: allowed, descriptors })
+    }
+
+    /// The same with all cores for a server.
+    pub(crate) fn wide(&self) -> Machine {
+        Machine { servers: self.all, ..*self }
     }
 
     /// Clients that there are descriptors for.
@@ -57,9 +67,14 @@ impl Machine {
         )))
     }
 
+    /// How many a server may use.
+    pub(crate) fn cores(&self) -> usize {
+        self.servers.count() as usize
+    }
+
     /// Runs `start` on the server's core: what it starts inherits it.
     pub(crate) fn on_server_core<T>(&self, start: impl FnOnce() -> T) -> Result<T> {
-        pin(self.server)?;
+        sched_setaffinity(None, &self.servers)?;
         let started = start();
         pin(self.generator)?;
         Ok(started)
@@ -67,7 +82,8 @@ impl Machine {
 
     /// The same with the two cores in each other's place.
     pub(crate) fn turned(&self) -> Machine {
-        Machine { generator: self.server, server: self.generator, ..*self }
+        let (generator, server) = (self.server, self.generator);
+        Machine { generator, server, servers: one(server), ..*self }
     }
 
     /// Lets this thread, and whom it starts, run on both cores.
@@ -88,7 +104,11 @@ fn share_a_core(one: usize, other: usize) -> bool {
 }
 
 pub(crate) fn pin(core: usize) -> Result<()> {
+    Ok(sched_setaffinity(None, &one(core))?)
+}
+
+fn one(core: usize) -> CpuSet {
     let mut cores = CpuSet::new();
     cores.set(core);
-    Ok(sched_setaffinity(None, &cores)?)
+    cores
 }

@@ -7,8 +7,9 @@
 //! they are committed, `show` holds several results against the first. `conform` asks each server for
 //! its protocol before; `alone` is the generator for any address; `bench` prints the figures of ours
 //! alone, `build` what a peer costs to build, and a table of `trial`s what our pause buys (`pauses`)
-//! and what the line editor of our chat costs (`edit`). `account` (a crowd made `rough`), `floods` and
-//! `relay` look for faults of ours, and compare nothing.
+//! and what the line editor of our chat costs (`edit`); `net` puts the generator on another host, at
+//! the other end of a `wire`, and `multicore` lets servers have all cores. `account` (a crowd made
+//! `rough`), `floods` and `relay` look for faults of ours, and compare nothing.
 
 mod account;
 mod alone;
@@ -30,6 +31,8 @@ mod lines;
 mod load;
 mod machine;
 mod meter;
+mod multicore;
+mod net;
 mod options;
 mod pauses;
 mod peers;
@@ -56,6 +59,7 @@ mod tcp;
 mod terminal;
 mod trace;
 mod trial;
+mod wire;
 mod workload;
 mod wrong;
 
@@ -71,7 +75,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const USAGE: u8 = 2;
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 16] = [
+const COMMANDS: [Command; 19] = [
     Command { name: "help", takes: "", run: |_| { print!("{}", options::help()); Ok(()) } },
     Command { name: "run", run: |options| told(run::run(options)?),
         takes: "--quick --full --only --peers --own --clients --port --seed --rounds --no-build --resume --out" },
@@ -87,10 +91,14 @@ const COMMANDS: [Command; 16] = [
     Command { name: "floods", takes: "--only --peers --port --no-build --quick --clients", run: floods::floods },
     Command { name: "pauses", takes: "--quick --clients --port --no-build --out", run: pauses::pauses },
     Command { name: "edit", takes: "--quick --clients --port --no-build", run: edit::edit },
+    Command { name: "net", takes: "--peers --quick --seed --no-build", run: net::net },
+    Command { name: "cores", takes: "--peers --quick --port --no-build", run: multicore::cores },
     Command { name: "relay", takes: "--only --port --no-build --seconds --seed", run: relay::relay },
     Command { name: "smoke", takes: "--quick --full --only --peers --clients --port --seed --rounds --no-build", run: smoke::smoke },
     // The generator's process; the job comes on standard input.
     Command { name: "generate", takes: "", run: |_| run::generate() },
+    // The process between two hosts of `net`.
+    Command { name: "wire", takes: "NAMES", run: wire::wire },
 ];
 
 fn main() -> ExitCode {

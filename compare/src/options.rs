@@ -8,6 +8,7 @@ use crate::port::LAST_PORT;
 use crate::results::{OURS, SEED, asked};
 use crate::workload::{self, Extent, Program, WORKLOADS};
 use crate::wrong::Wrong;
+use crate::{multicore, net};
 
 /// What the program can be asked for.
 pub(crate) struct Command {
@@ -126,10 +127,14 @@ fn options(
         // Other traffic each time.
         options.seed = std::time::UNIX_EPOCH.elapsed().map_or(SEED, |since| since.as_secs());
     }
-    if ["bench", "edit", "floods", "pauses", "relay"].contains(&command) {
-        // Each takes minutes.
-        options.peers = vec![OURS.into()];
-    }
+    // Each peer takes minutes of the first ones.
+    let few: &[&str] = match command {
+        "bench" | "edit" | "floods" | "pauses" | "relay" => &[OURS],
+        "net" => &net::PEERS,
+        "cores" => &multicore::PEERS,
+        _ => &[],
+    };
+    options.peers = few.iter().map(|peer| (*peer).into()).collect();
     if command == "bench" {
         options.extent = Extent::Bench;
     }
@@ -140,6 +145,7 @@ fn options(
     while let Some(argument) = arguments.next() {
         let mut value =
             |what: &str| arguments.next().ok_or_else(|| Wrong(format!("{argument} needs {what}")));
+        let mut count = |least| number(&argument, &value("a number")?, least);
         match argument.as_str() {
             "--quick" => options.extent = Extent::Quick,
             "--full" => options.extent = Extent::Full,
@@ -152,24 +158,18 @@ fn options(
             "--peers" => options.peers = names(&value("peers")?, "peer", &known)?,
             "--own" => options.own = Some(peers::own(&value("a command")?)?),
             "--clients" => {
-                let least = if command == "load" { 1 } else { 4 };
-                options.clients = number(&argument, &value("a number")?, least)? as usize;
+                options.clients = count(if command == "load" { 1 } else { 4 })? as usize;
             }
             "--port" => {
-                let port = number(&argument, &value("a port")?, 1024)?;
+                let port = count(1024)?;
                 let port = u16::try_from(port).ok().filter(|&port| port < LAST_PORT);
                 let wrong = || Wrong(format!("--port is from 1024 to {}", LAST_PORT - 1));
                 options.port = Some(port.ok_or_else(wrong)?);
             }
-            "--seed" => options.seed = number(&argument, &value("a number")?, 0)?,
-            "--rate" => {
-                let rate = number(&argument, &value("a number")?, 1)?;
-                options.rate = u32::try_from(rate).unwrap_or(u32::MAX);
-            }
-            "--seconds" => options.seconds = number(&argument, &value("a number")?, 1)?,
-            "--rounds" => {
-                options.rounds = Some(number(&argument, &value("a number")?, 1)? as usize);
-            }
+            "--seed" => options.seed = count(0)?,
+            "--rate" => options.rate = count(1)?.min(u32::MAX.into()) as u32,
+            "--seconds" => options.seconds = count(1)?,
+            "--rounds" => options.rounds = Some(count(1)? as usize),
             "--out" => options.out = Some(value("a directory")?.into()),
             other if !other.starts_with('-') => options.named.push(other.to_owned()),
             other => return Err(Wrong(format!("unknown option {other}; see `compare help`"))),
@@ -292,7 +292,9 @@ mod tests {
     #[test]
     fn every_command_and_option_stands_in_the_help() {
         let help = help();
-        for Command { name, takes, .. } in COMMANDS.iter().filter(|it| it.name != "generate") {
+        for Command { name, takes, .. } in
+            COMMANDS.iter().filter(|it| !["generate", "wire"].contains(&it.name))
+        {
             assert!(*name == "help" || help.contains(&format!("compare {name} ")), "{name}");
             let mut options = takes.split(' ').filter(|option| option.starts_with('-'));
             assert!(options.all(|it| help.contains(&format!("  {it} "))), "{takes}");
@@ -309,6 +311,8 @@ mod tests {
             ("floods", "-- floods --quick"),
             ("pauses", "-- pauses --quick"),
             ("edit", "-- edit --quick"),
+            ("net", "-- net --quick"),
+            ("cores", "-- cores --quick"),
             ("relay", "-- relay --quick"),
         ] {
             let mut make = std::process::Command::new("make");

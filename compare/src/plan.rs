@@ -4,13 +4,17 @@ use crate::Result;
 use crate::journal::Journal;
 use crate::machine::Machine;
 use crate::options::Options;
-use crate::peers::{PEERS, Peer};
+use crate::peers::{Lane, PEERS, Peer};
 use crate::results::{OURS, OURS_AGAIN};
+use crate::run::GENERATOR;
 use crate::stats::Dice;
-use crate::workload::{self, Extent, Program, WORKLOADS, Workload};
+use crate::workload::{self, Extent, Load, Program, WORKLOADS, Workload};
 
 /// Rounds of a workload that is asked for by its name.
 const ROUNDS_BY_NAME: usize = 3;
+
+/// Time for runs that do not count since the cores were apart, by that of the others.
+const PATIENCE: f64 = 0.25;
 
 pub(crate) struct Task {
     pub(crate) workload: Workload,
@@ -25,6 +29,35 @@ impl Task {
     pub(crate) fn is_made(&self, journal: &Journal) -> bool {
         journal.holds(self.workload.name, self.name, self.round, self.traced)
     }
+
+    /// Seconds that the run takes, roughly: as it did on two cores of a virtual machine.
+    pub(crate) fn guess(&self, extent: Extent) -> f64 {
+        let Task { workload, peer, traced, .. } = self;
+        let clients = workload.clients() as f64;
+        let window = workload.window(extent) as f64 / 1000.0;
+        // A server that waits for a full client does so for seconds, and with a short backlog a
+        // client waits for one.
+        let documented = if peer.lane == Lane::AsDocumented { 1.0 } else { 0.0 };
+        let joining = 0.15 + clients / 15_000.0;
+        let run = match workload.load {
+            Load::Start => 0.1,
+            Load::Idle { .. } => joining + 0.45,
+            Load::Burst { .. } => 0.2 + documented,
+            Load::Time { .. } => joining + 1.1 + window,
+            Load::Stalled { .. } => joining + window + 4.0 * documented,
+            _ => joining + window * 4.0 / 3.0,
+        };
+        // Two threads for each client take theirs, and thousands do not start at all.
+        let is_slow = peer.name == "threads" && workload.program == Program::Chat;
+        let threads = if is_slow { GENERATOR.as_secs_f64().min(clients / 200.0) } else { 0.0 };
+        run + threads + if *traced { 0.65 } else { 0.0 }
+    }
+}
+
+/// Minutes that these runs take, roughly, and at most unless some fail.
+pub(crate) fn minutes<'a>(tasks: impl Iterator<Item = &'a Task>, extent: Extent) -> [f64; 2] {
+    let runs: f64 = tasks.map(|task| task.guess(extent)).sum::<f64>() / 60.0;
+    [runs, runs * (1.0 + PATIENCE)]
 }
 
 pub(crate) fn wanted(options: &Options) -> Vec<Peer> {
@@ -60,9 +93,9 @@ pub(crate) fn tasks(
     workloads: &[Workload],
     peers: &[Peer],
     fit: &impl Fn(&Peer, Program) -> bool,
-    traced: bool,
 ) -> Vec<Task> {
-    let least = if options.only.is_empty() { 0 } else { ROUNDS_BY_NAME };
+    let by_name = !options.only.is_empty();
+    let least = if by_name { ROUNDS_BY_NAME } else { 0 };
     let rounds = |workload: &Workload| match (options.rounds, workload.rounds(options.extent)) {
         (Some(rounds), _) => rounds,
         (None, 0) => least.max(workload.rounds(Extent::Full)),
@@ -87,7 +120,11 @@ pub(crate) fn tasks(
             tasks.append(&mut block);
         }
     }
-    for workload in workloads.iter().filter(|workload| traced && workload.traced) {
+    let is_traced = |workload: &&Workload| match workload.traced {
+        Some(least) => by_name || options.extent >= least,
+        None => false,
+    };
+    for workload in workloads.iter().filter(is_traced) {
         let part = peers.iter().filter(|peer| takes_part(workload, peer));
         tasks.extend(part.map(|peer| task(workload, peer, peer.name, 1, true)));
     }
@@ -102,16 +139,38 @@ fn task(workload: &Workload, peer: &Peer, name: &'static str, round: usize, trac
 mod tests {
     use super::*;
     use crate::journal::Entry;
+    use crate::peers;
     use crate::place::scratch;
     use crate::report::made_up;
     use crate::results::{Outcome, Sample};
+
+    /// Minutes of asking for the protocol and for the prices of system calls, before the first run.
+    const BEFORE: f64 = 0.4;
+
+    /// The peers that are planned: as many more of our design as the list lacks.
+    const PEERS_IN_ALL: usize = 20;
+
+    #[test]
+    fn all_peers_are_measured_within_the_minutes_that_are_promised() {
+        let mut peers = PEERS.to_vec();
+        let more = peers::find("tokio-same-design").expect("known");
+        peers.resize(PEERS_IN_ALL.max(peers.len()), more);
+        for (extent, bar) in [(Extent::Quick, 4.0), (Extent::Usual, 12.0), (Extent::Full, 60.0)] {
+            let options = Options { extent, ..Options::default() };
+            let of_extent = |workload: &Workload| workload.rounds(extent) > 0;
+            let workloads: Vec<_> = WORKLOADS.into_iter().filter(of_extent).collect();
+            let tasks = tasks(&options, &workloads, &peers, &|_, _| true);
+            let [_, most] = minutes(tasks.iter(), extent);
+            assert!(most + BEFORE < bar, "{extent:?}: {most} minutes");
+        }
+    }
 
     #[test]
     fn a_run_taken_up_makes_what_is_left_in_the_same_order() {
         let options = Options { peers: vec!["threads".into()], ..Options::default() };
         let plan = || {
             let workloads = ["chat-200", "start"].map(|name| workload::find(name).expect("known"));
-            tasks(&options, &workloads, &wanted(&options), &|_, _| true, true)
+            tasks(&options, &workloads, &wanted(&options), &|_, _| true)
         };
         let names = |tasks: Vec<&Task>| -> Vec<_> {
             tasks.iter().map(|task| (task.workload.name, task.name, task.round)).collect()

@@ -8,20 +8,52 @@ use crate::Result;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::peers::{Driver, Lane, Peer, Start, above, here, output};
+use crate::results::OURS;
 use crate::{plan, port, running};
+
+/// Peers, and why each takes no part.
+type LeftOut = Vec<(String, String)>;
 
 /// The machine and the builds of ours that are asked for, for what compares nothing.
 pub(crate) fn ours(options: &Options) -> Result<(Machine, Vec<Peer>)> {
+    some(options, |peer| peer.lane == Lane::Ours)
+}
+
+/// The machine and those that are asked for, but for those that it lacks.
+pub(crate) fn some(
+    options: &Options,
+    wanted: impl Fn(&Peer) -> bool,
+) -> Result<(Machine, Vec<Peer>)> {
     running::watch(None)?;
     if let Some(port) = options.port {
         port::begin_at(port)?;
     }
-    let (machine, mut peers) = (Machine::take()?, plan::wanted(options));
-    peers.retain(|peer| peer.lane == Lane::Ours);
-    if options.build {
-        build(&peers)?;
-    }
+    let machine = Machine::take()?;
+    let (peers, left_out) = present(options, wanted)?;
+    left_out.iter().for_each(|(peer, why)| eprintln!("{peer} is left out: {why}"));
     Ok((machine, peers))
+}
+
+/// Those that are asked for, built, and why the others are left out.
+///
+/// # Errors
+/// When ours cannot be measured.
+pub(crate) fn present(
+    options: &Options,
+    wanted: impl Fn(&Peer) -> bool,
+) -> Result<(Vec<Peer>, LeftOut)> {
+    let wanted: Vec<Peer> = plan::wanted(options).into_iter().filter(wanted).collect();
+    let stale = if options.build { build(&wanted)? } else { Vec::new() };
+    let (mut present, mut left_out) = (Vec::new(), Vec::new());
+    for peer in wanted {
+        let broken = stale.contains(&peer.name).then(|| "it cannot be built".to_owned());
+        match broken.or_else(|| peer.missing()) {
+            Some(why) if peer.name == OURS => return Err(why.into()),
+            Some(why) => left_out.push((peer.name.to_owned(), why)),
+            None => present.push(peer),
+        }
+    }
+    Ok((present, left_out))
 }
 
 /// Returns the names of those that cannot be built; an older build of theirs may still lie there.

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::workload::{Extent, Load, Workload};
-
 pub(crate) struct Progress {
     started: Instant,
     /// Seconds that all runs, and those done, were guessed to take.
@@ -36,21 +34,6 @@ impl Progress {
         let trust = 20.0;
         let pace = (elapsed.as_secs_f64() + trust) / (self.done + trust);
         Duration::from_secs_f64((left * pace).max(0.0))
-    }
-}
-
-/// Seconds a run takes, roughly.
-pub(crate) fn guess(workload: &Workload, extent: Extent) -> f64 {
-    let clients = workload.clients() as f64;
-    let joining = 0.35 + clients / 8000.0;
-    let window = workload.window(extent) as f64 / 1000.0;
-    match workload.load {
-        Load::Start => 0.1,
-        Load::Idle { .. } => 1.6 + clients / 5000.0,
-        Load::Burst { .. } => 0.5,
-        Load::Time { .. } => joining + window + 1.2,
-        Load::Stalled { .. } => joining + window,
-        _ => joining + window * 1.4,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::Result;
@@ -20,35 +19,30 @@ use crate::place::{self, RESULTS};
 use crate::plan::{self, Task};
 use crate::port;
 use crate::prepare;
-use crate::progress::{Progress, guess};
+use crate::progress::Progress;
 use crate::report;
-use crate::results::{OURS, Outcome, Results, Sample};
+use crate::results::{Outcome, Results, Sample};
 use crate::running;
 use crate::server::Server;
 use crate::trace::Tool;
 use crate::workload::{Load, Program};
 
 /// Time a generator has beside its window.
-const GENERATOR: Duration = Duration::from_secs(50);
-
-/// Time for runs that do not count since the cores were apart, by that of the others.
-const PATIENCE: f64 = 0.5;
+pub(crate) const GENERATOR: Duration = Duration::from_secs(30);
 
 /// A peer that failed a workload so often is not asked again.
 const FAILURES: usize = 2;
 
 /// Measures, and writes results and report into the run's folder. Returns the report's path.
 pub(crate) fn run(options: &Options) -> Result<PathBuf> {
-    let unfinished = journal::unfinished(options);
-    let folder = match (options.resume, unfinished) {
-        (true, unfinished) => unfinished?,
-        (false, unfinished) => {
-            if let Ok(folder) = unfinished {
-                let folder = folder.display();
-                eprintln!("{folder} holds such a run, unfinished: --resume goes on with it");
-            }
-            place::fresh(options.out.as_deref())?
+    let folder = if options.resume {
+        journal::unfinished(options)?
+    } else {
+        if let Ok(folder) = journal::unfinished(options) {
+            let folder = folder.display();
+            eprintln!("{folder} holds such a run, unfinished: --resume goes on with it");
         }
+        place::fresh(options.out.as_deref())?
     };
     running::watch(Some(folder.clone()))?;
     let machine = Machine::take()?;
@@ -81,17 +75,7 @@ fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
     let programs: Vec<Program> = Program::ALL.into_iter().filter(served).collect();
     // Before minutes of building.
     let mut failed = check_own(options, machine, &programs)?;
-    let wanted = plan::wanted(options);
-    let stale = if options.build { prepare::build(&wanted)? } else { Vec::new() };
-    let (mut present, mut skipped) = (Vec::new(), Vec::new());
-    for peer in wanted {
-        let broken = stale.contains(&peer.name).then(|| "it cannot be built".to_owned());
-        match broken.or_else(|| peer.missing()) {
-            Some(why) if peer.name == OURS => return Err(why.into()),
-            Some(why) => skipped.push((peer.name.to_owned(), why)),
-            None => present.push(peer),
-        }
-    }
+    let (present, mut skipped) = prepare::present(options, |_| true)?;
     eprintln!("checking that all speak the protocol");
     let others: Vec<Peer> = present.iter().filter(|peer| peer.name != OWN).copied().collect();
     let found = conform::check(machine, &others, &programs);
@@ -103,7 +87,9 @@ fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
     let fit = |peer: &Peer, program: Program| {
         !failed.iter().any(|failed| failed.peer.name == peer.name && failed.program == program)
     };
-    let tool = Tool::find();
+    let mut tasks = plan::tasks(options, &workloads, &present, &fit);
+    let tool = tasks.iter().any(|task| task.traced).then(Tool::find).flatten();
+    tasks.retain(|task| !task.traced || tool.is_some());
     let begun = Results {
         // Of what is built now, whatever is edited meanwhile.
         card: facts::card(machine),
@@ -115,7 +101,6 @@ fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
         traced_with: tool.map(|tool| tool.name().to_owned()),
         ..Results::default()
     };
-    let tasks = plan::tasks(options, &workloads, &present, &fit, tool.is_some());
     Ok(Ready { tasks, tool, begun })
 }
 
@@ -143,15 +128,17 @@ fn work(
     journal: &mut Journal,
 ) -> Result<()> {
     let left: Vec<&Task> = tasks.iter().filter(|task| !task.is_made(journal)).collect();
-    let guesses = left.iter().map(|task| guess(&task.workload, options.extent));
-    let patience = Duration::from_secs_f64(guesses.clone().sum::<f64>() * PATIENCE);
+    let [about, most] = plan::minutes(left.iter().copied(), options.extent);
+    eprintln!("{} runs: about {about:.1} minutes, {most:.1} at most", left.len());
+    let patience = Duration::from_secs_f64((most - about) * 60.0);
     let mut cores = Cores::new(machine, patience, &journal.results().samples)?;
+    let guesses = left.iter().map(|task| task.guess(options.extent));
     let mut progress = Progress::new(tasks.len() - left.len(), guesses);
     for task in left {
         let Task { workload, name, round, traced, .. } = task;
         let how = if *traced { "counting system calls".into() } else { format!("round {round}") };
         let what = format!("{} {name}, {how}", workload.name);
-        progress.begin(&what, guess(workload, options.extent));
+        progress.begin(&what, task.guess(options.extent));
         if journal.failures(workload.name, name) >= FAILURES {
             continue;
         }
@@ -172,11 +159,17 @@ fn work(
     Ok(())
 }
 
-/// The generator's process: a job in, an outcome out.
+/// The generator's process: a job in, an outcome out; nothing when its time is over.
 pub(crate) fn generate() -> Result<()> {
     let mut job = String::new();
     std::io::stdin().read_to_string(&mut job)?;
     let job: Job = serde_json::from_str(&job)?;
+    let time = Duration::from_millis(job.window) + GENERATOR;
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        println!("null");
+        std::process::exit(0);
+    });
     println!("{}", serde_json::to_string(&load::run(&job))?);
     Ok(())
 }
@@ -208,23 +201,16 @@ pub(crate) fn generator(job: &Job) -> Result<Outcome> {
     let mut child = running::start(&mut command)?;
     let said = converse(&mut child, job);
     running::end(&mut child);
-    let Some(said) = said? else {
-        return Ok(Outcome::invalid("the server took no clients, or answered none, in time"));
-    };
-    Ok(serde_json::from_str(&said).map_err(|_| "the generator ended without a word")?)
+    let said: Option<Outcome> =
+        serde_json::from_str(&said?).map_err(|_| "the generator ended without a word")?;
+    let late = || Outcome::invalid("the server took no clients, or answered none, in time");
+    Ok(said.unwrap_or_else(late))
 }
 
-/// What the generator says of the job; nothing when its time is over.
-fn converse(child: &mut Child, job: &Job) -> Result<Option<String>> {
-    let mut input = child.stdin.take().ok_or("no standard input")?;
-    input.write_all(serde_json::to_string(job)?.as_bytes())?;
-    drop(input);
-    let mut output = child.stdout.take().ok_or("no standard output")?;
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut said = String::new();
-        let _too_late = sender.send(output.read_to_string(&mut said).map(|_| said));
-    });
-    let said = receiver.recv_timeout(Duration::from_millis(job.window) + GENERATOR);
-    Ok(said.ok().transpose()?)
+fn converse(child: &mut Child, job: &Job) -> Result<String> {
+    let (input, output) = (child.stdin.take(), child.stdout.take());
+    input.ok_or("no standard input")?.write_all(serde_json::to_string(job)?.as_bytes())?;
+    let mut said = String::new();
+    output.ok_or("no standard output")?.read_to_string(&mut said)?;
+    Ok(said)
 }

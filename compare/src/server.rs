@@ -16,7 +16,7 @@ use crate::tcp;
 use crate::workload::Program;
 
 /// Time a server has for listening.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) struct Server {
     child: Child,
@@ -28,7 +28,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the peer and waits until it listens.
     pub(crate) fn start(machine: &Machine, peer: &Peer, program: Program) -> Result<Server> {
-        Server::spawn(machine, peer, program)?.listening()
+        Server::start_at(machine, peer, program, port::free_address(), &[])
+    }
+
+    /// The same at this address, which may be of another host, and with options of its own.
+    pub(crate) fn start_at(
+        machine: &Machine,
+        peer: &Peer,
+        program: Program,
+        address: SocketAddr,
+        options: &[&str],
+    ) -> Result<Server> {
+        Server::spawn(machine, peer, program, address, options)?.listening()
     }
 
     /// The same of ours, with these options alone, in the package's folder. What it says is thrown
@@ -57,7 +68,7 @@ impl Server {
     /// From before the process is spawned to the first byte that a client reads.
     pub(crate) fn time_start(machine: &Machine, peer: &Peer, program: Program) -> Result<Duration> {
         let started = Instant::now();
-        let mut server = Server::spawn(machine, peer, program)?;
+        let mut server = Server::spawn(machine, peer, program, port::free_address(), &[])?;
         loop {
             if let Ok(mut stream) = TcpStream::connect(server.address) {
                 stream.set_read_timeout(Some(PATIENCE))?;
@@ -91,10 +102,15 @@ impl Server {
         Some(last.to_owned())
     }
 
-    fn spawn(machine: &Machine, peer: &Peer, program: Program) -> Result<Server> {
-        let address = port::free_address();
+    fn spawn(
+        machine: &Machine,
+        peer: &Peer,
+        program: Program,
+        address: SocketAddr,
+        options: &[&str],
+    ) -> Result<Server> {
         let mut command = peer.command(program, address);
-        command.stderr(File::create(log_of(address))?);
+        command.args(options).stderr(File::create(log_of(address))?);
         Server::run(machine, command, address)
     }
 

@@ -31,7 +31,7 @@ impl Tool {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Tool::Perf => "perf trace -s",
-            Tool::Strace => "strace -c -f",
+            Tool::Strace => "strace -c -f -q",
         }
     }
 
@@ -58,12 +58,9 @@ pub(crate) struct Tracing {
 impl Tracing {
     pub(crate) fn start(tool: Tool, pid: u32) -> Result<Tracing> {
         let table = std::env::temp_dir().join(format!("compare-trace-{pid}"));
-        let (program, options): (_, &[&str]) = match tool {
-            Tool::Perf => ("perf", &["trace", "-s"]),
-            Tool::Strace => ("strace", &["-c", "-f", "-q"]),
-        };
-        let mut command = Command::new(program);
-        command.args(options).arg("-p").arg(pid.to_string()).arg("-o").arg(&table);
+        let mut words = tool.name().split(' ');
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).arg("-p").arg(pid.to_string()).arg("-o").arg(&table);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn()?;
         std::thread::sleep(ATTACH);

@@ -99,10 +99,12 @@ impl Talk {
         }
         let deadline = Instant::now() + PATIENCE + quiet;
         let mut last = Instant::now();
-        while last.elapsed() < quiet && Instant::now() < deadline {
+        // A welcome from afar comes long after the connection stands.
+        let lack = |heard: &Heard| heard.ears.iter().any(|ear| !ear.is_welcome);
+        while (last.elapsed() < quiet || lack(heard)) && Instant::now() < deadline {
             crowd.pump(Instant::now() + quiet / 4, |client, news| {
                 last = Instant::now();
-                take(client, news)
+                heard.take(lines, client, news)
             })?;
         }
         let welcome = self.heard.ears.iter().filter(|ear| ear.is_welcome).count();

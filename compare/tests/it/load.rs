@@ -87,6 +87,13 @@ fn what_was_sent_heard_and_lost_is_counted() {
 }
 
 #[test]
+fn a_chat_that_welcomes_late_is_waited_for() {
+    let (from, to) = ("        writer.write(f\"*** w", "        await asyncio.sleep(0.2)\n");
+    let whole = measured("late", ALL, "chat", from, &(to.to_owned() + from), &RATE);
+    has(&whole, &["| sent | 100 |", "| heard | 400 |", "| lost | 0 |"]);
+}
+
+#[test]
 fn without_a_rate_the_next_message_follows_the_answer() {
     let whole = measured("closed", ECHO, "echo", "echo", "echo", &[]);
     let said = lines(&whole.stdout).join("\n");

@@ -2,6 +2,7 @@
 
 mod build;
 mod load;
+mod net;
 mod own;
 mod show;
 
