@@ -11,12 +11,12 @@ use crate::peers::{Lane, Peer};
 use crate::port;
 use crate::prepare;
 use crate::progress::Progress;
-use crate::report::svg::short;
-use crate::report::table::Table;
+use crate::report::table::{NOTHING, Table};
 use crate::results::{OURS, Outcome};
 use crate::server::Server;
 use crate::stats::spread;
 use crate::tcp;
+use crate::trial::range;
 use crate::workload::{self, Extent, Program};
 
 /// Those that are measured, unless it is said otherwise.
@@ -110,22 +110,15 @@ fn table(cores: usize, peers: &[Peer], runs: &[Vec<Vec<Outcome>>]) -> Table {
     let mut table = Table::of(&format!("{WORKLOAD}, closed loop"), heads);
     let figure = |run: &Outcome, key: &str| run.metrics.get(key).copied().unwrap_or(0.0);
     for (peer, runs) in peers.iter().zip(runs) {
-        let rate = |at: usize| range(runs.iter().map(|pair| figure(&pair[at], "rate")));
-        let gain = runs.iter().map(|pair| figure(&pair[1], "rate") / figure(&pair[0], "rate"));
-        let busy = |at: usize| {
-            let shares = runs.iter().map(|pair| figure(&pair[at], "generator_share") * 100.0);
-            spread(shares).map_or(String::new(), |it| format!("{:.0}", it.median))
+        let told = |of: &dyn Fn(&[Outcome]) -> f64| {
+            spread(runs.iter().map(|pair| of(pair))).map_or(NOTHING.into(), range)
         };
-        table.row(vec![peer.name.into(), rate(0), rate(1), range(gain), busy(0), busy(1)]);
+        let rate = |at: usize| told(&|pair| figure(&pair[at], "rate"));
+        let gain = told(&|pair| figure(&pair[1], "rate") / figure(&pair[0], "rate"));
+        let busy = |at: usize| told(&|pair| 100.0 * figure(&pair[at], "generator_share"));
+        table.row(vec![peer.name.into(), rate(0), rate(1), gain, busy(0), busy(1)]);
     }
     table
-}
-
-fn range(figures: impl Iterator<Item = f64>) -> String {
-    let told = spread(figures);
-    told.map_or(String::new(), |it| {
-        format!("{} ({}-{})", short(it.median), short(it.min), short(it.max))
-    })
 }
 
 #[cfg(test)]

@@ -139,7 +139,6 @@ fn task(workload: &Workload, peer: &Peer, name: &'static str, round: usize, trac
 mod tests {
     use super::*;
     use crate::journal::Entry;
-    use crate::peers;
     use crate::place::scratch;
     use crate::report::made_up;
     use crate::results::{Outcome, Sample};
@@ -147,19 +146,13 @@ mod tests {
     /// Minutes of asking for the protocol and for the prices of system calls, before the first run.
     const BEFORE: f64 = 0.4;
 
-    /// The peers that are planned: as many more of our design as the list lacks.
-    const PEERS_IN_ALL: usize = 20;
-
     #[test]
     fn all_peers_are_measured_within_the_minutes_that_are_promised() {
-        let mut peers = PEERS.to_vec();
-        let more = peers::find("tokio-same-design").expect("known");
-        peers.resize(PEERS_IN_ALL.max(peers.len()), more);
         for (extent, bar) in [(Extent::Quick, 4.0), (Extent::Usual, 12.0), (Extent::Full, 60.0)] {
             let options = Options { extent, ..Options::default() };
             let of_extent = |workload: &Workload| workload.rounds(extent) > 0;
             let workloads: Vec<_> = WORKLOADS.into_iter().filter(of_extent).collect();
-            let tasks = tasks(&options, &workloads, &peers, &|_, _| true);
+            let tasks = tasks(&options, &workloads, &PEERS, &|_, _| true);
             let [_, most] = minutes(tasks.iter(), extent);
             assert!(most + BEFORE < bar, "{extent:?}: {most} minutes");
         }
