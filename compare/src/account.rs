@@ -155,18 +155,23 @@ fn chat(job: &Job, mut dice: Dice, mut rough: Rough) -> Result<[u64; 2]> {
         let mut rest = (0..clients).filter(|client| Some(*client) != leaves);
         rest.find_map(|client| talk.heard.lacks(client, left))
     });
-    if !talk.heard.ledger.is_in_order() {
-        return Err(talk.heard.ledger.faults().unwrap_or_default().into());
-    }
+    in_order(&talk)?;
     let closed = talk.heard.closed();
     if closed > leaves.iter().len() {
         return Err(format!("{closed} clients were dropped").into());
     }
     heard?;
-    talk.heard.ledger.disorder().map_or(Ok(()), Err)?;
     (0..clients).for_each(|client| talk.crowd.half_close(client));
     wait(&mut talk, |talk| closing(&talk.crowd))?;
+    // What came behind the last line that was due counts, too.
+    in_order(&talk)?;
+    talk.heard.ledger.disorder().map_or(Ok(()), Err)?;
     Ok([talk.heard.tally.delays.total(), talk.heard.missed()])
+}
+
+fn in_order(talk: &Talk) -> Result<()> {
+    let ledger = &talk.heard.ledger;
+    if ledger.is_in_order() { Ok(()) } else { Err(ledger.faults().unwrap_or_default().into()) }
 }
 
 /// Goes on until nothing is amiss any more, and as long as that changes; after a while, everybody

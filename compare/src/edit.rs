@@ -7,7 +7,7 @@ use crate::Result;
 use crate::options::Options;
 use crate::prepare;
 use crate::results::Sample;
-use crate::trial::{Column, Trial, chat, measure, table, verdict};
+use crate::trial::{Column, Trial, chat, hold, measure, table, verdict};
 use crate::workload::{Extent, Load};
 
 /// Members of the room, at most, and what all of them say a second.
@@ -54,7 +54,7 @@ pub(crate) fn edit(options: &Options) -> Result<()> {
     let trials = trials(CLIENTS.min(machine.clients()).min(options.clients), window);
     let run = |load: &Load| chat(&machine, &peers[0], &[], *load, window);
     let mut samples = measure(&machine, PATIENCE[extent], rounds, &trials, run)?;
-    hold(&mut samples);
+    hold(&mut samples, PLAIN, &["p99_us", "cpu_us"]);
     let keys = |sample: &Sample| sample.workload == trials[trials.len() - 1].workload;
     let (keys, room): (Vec<Sample>, Vec<Sample>) = samples.iter().cloned().partition(keys);
     println!("{}\n{}", table(&ROOM, &room).text(), table(&KEY, &keys).text());
@@ -83,19 +83,4 @@ fn trials(clients: usize, window: u64) -> Vec<Trial<Load>> {
         (&key, "editor", keys(true)),
     ];
     all.map(trial).into()
-}
-
-/// Gives each run how its figures stand to those of line mode in the same round.
-fn hold(samples: &mut [Sample]) {
-    let plain: Vec<Sample> = samples.iter().filter(|it| it.peer == PLAIN).cloned().collect();
-    for Sample { workload, round, outcome, .. } in samples {
-        let beside = |it: &&Sample| it.workload == *workload && it.round == *round;
-        let Some(plain) = plain.iter().find(beside) else { continue };
-        for key in ["p99_us", "cpu_us"] {
-            let own = outcome.metrics.get(key).copied();
-            if let (Some(own), Some(by)) = (own, plain.outcome.metrics.get(key)) {
-                outcome.set(&format!("{key} by line mode"), own / by);
-            }
-        }
-    }
 }

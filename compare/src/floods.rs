@@ -34,8 +34,8 @@ const ECHOED: Load = Load::Echo { clients: 1, bytes: 56, depth: 1, rate: 100 };
 const LEGEND: &str = "
 Beside so many clients who do that, a talker says a line every 10 ms, or has it echoed: how long it
 takes to its listener, and how late the talker was to say it, which is the machine's doing, both as
-p99; the server's share of a core; lines that the two were told they missed, and lines that had not
-come 4 s after the last one; what the clients sent, and how often they came.
+p99; the server's share of a core; lines, of the clients too, that the two were told they missed, and
+lines of the talker that did not come; what the clients sent, and how often they came.
 †: the cores were apart, which makes everything slower.";
 
 const COLUMNS: [Column; 7] = [
@@ -43,7 +43,7 @@ const COLUMNS: [Column; 7] = [
     ("late ms", "late_p99_us", 1e3),
     ("CPU %", "server_share", 0.01),
     ("missed", "missed", 1.0),
-    ("lacking", "lacking", 1.0),
+    ("not come", "lost", 1.0),
     ("MiB/s", "sent_mib", 1.0),
     ("connects/s", "connects", 1.0),
 ];

@@ -152,7 +152,7 @@ mod tests {
             let options = Options { extent, ..Options::default() };
             let of_extent = |workload: &Workload| workload.rounds(extent) > 0;
             let workloads: Vec<_> = WORKLOADS.into_iter().filter(of_extent).collect();
-            let tasks = tasks(&options, &workloads, &PEERS, &|_, _| true);
+            let tasks = tasks(&options, &workloads, PEERS, &|_, _| true);
             let [_, most] = minutes(tasks.iter(), extent);
             assert!(most + BEFORE < bar, "{extent:?}: {most} minutes");
         }

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::thread::set_current_timer_slack;
+
 use crate::Result;
 use crate::machine::Machine;
-use crate::peers::{self, Peer};
+use crate::peers::{self, Peer, Start};
 use crate::port;
 use crate::running;
 use crate::tcp;
@@ -52,6 +54,9 @@ impl Server {
     ) -> Result<Server> {
         let address = port::free_address();
         let mut command = peer.plain(program, address);
+        if let (Program::Chat, Start::Ours(_, own)) = (program, peer.start) {
+            command.args(own);
+        }
         command.args(options).current_dir(peers::above()).stderr(Stdio::null());
         Server::run(machine, command, address)?.listening()
     }
@@ -116,6 +121,8 @@ impl Server {
 
     fn run(machine: &Machine, mut command: Command, address: SocketAddr) -> Result<Server> {
         command.stdin(Stdio::null()).stdout(Stdio::null());
+        // A crowd of this thread waits exactly, and a server must not inherit that.
+        set_current_timer_slack(None)?;
         let child = machine.on_server_core(|| running::start(&mut command))?;
         let child = child.map_err(|error| format!("it cannot be started: {error}"))?;
         Ok(Server { child, address, log: log_of(address) })

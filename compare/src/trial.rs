@@ -70,6 +70,21 @@ pub(crate) fn chat(
     generator(&Job { load, pid, address, window, warm_up, tracer: None })
 }
 
+/// Gives each run how its figures stand to those of this variant in the same round.
+pub(crate) fn hold(samples: &mut [Sample], to: &str, keys: &[&str]) {
+    let base: Vec<Sample> = samples.iter().filter(|it| it.peer == to).cloned().collect();
+    for Sample { workload, round, outcome, .. } in samples {
+        let beside = |it: &&Sample| it.workload == *workload && it.round == *round;
+        let Some(base) = base.iter().find(beside) else { continue };
+        for key in keys {
+            let own = outcome.metrics.get(*key).copied();
+            if let (Some(own), Some(by)) = (own, base.outcome.metrics.get(*key)) {
+                outcome.set(&format!("{key} by {to}"), own / by);
+            }
+        }
+    }
+}
+
 /// The median and the extremes of all rounds; words where a run is not valid.
 pub(crate) fn table(columns: &[Column], samples: &[Sample]) -> Table {
     let mut table = Table::of("", columns.iter().map(|(head, ..)| *head));
@@ -129,5 +144,21 @@ mod tests {
         assert!(text.text().ends_with(rows), "{}", text.text());
         let told = verdict(&samples).expect_err("one failed").to_string();
         assert_eq!(told, "1 of 3 runs are not valid");
+    }
+
+    #[test]
+    fn a_variant_is_held_against_another_of_its_round() {
+        let sample = |variant: &str, round, rate: f64| {
+            let mut outcome = Outcome::default();
+            outcome.set("rate", rate);
+            Sample { workload: "go".into(), peer: variant.into(), round, outcome }
+        };
+        let of = |round, [one, all]: [f64; 2]| {
+            [sample("1 core", round, one), sample("2 cores", round, all)]
+        };
+        let mut samples = [of(1, [10.0, 30.0]), of(2, [20.0, 30.0]), of(3, [40.0, 60.0])].concat();
+        hold(&mut samples, "1 core", &["rate"]);
+        let text = table(&[("by one core", "rate by 1 core", 1.0)], &samples).text();
+        assert!(text.contains("| go, 2 cores | 1.50 (1.50-3) |"), "{text}");
     }
 }

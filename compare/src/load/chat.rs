@@ -50,8 +50,8 @@ pub(super) fn beside(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
     talk.join(std::slice::from_ref(job), SETTLED)?;
     begin();
     let mut outcome = measure(&mut talk, job, Pace::new(rate, burst))?;
-    let lost = outcome.metrics.get("lost").map_or(0, |lost| *lost as u64);
-    outcome.count("lacking", lost.saturating_sub(talk.heard.missed()));
+    // Of the warm-up too, as what is lost.
+    outcome.count("missed", talk.heard.missed());
     if talk.heard.closed() == 0 && talk.heard.ledger.is_in_order() {
         outcome.fault = None;
     }

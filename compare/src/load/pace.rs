@@ -8,7 +8,7 @@ use crate::Result;
 use crate::crowd::Crowd;
 use crate::histogram::Histogram;
 use crate::meter;
-use crate::results::Outcome;
+use crate::results::{Bound, Outcome};
 
 /// Messages that go to and fro.
 pub(crate) trait Traffic {
@@ -86,6 +86,12 @@ pub(super) fn measure(
         // A notice costs the server a write as a message does.
         let messages = delays.total() + *notices;
         meter.stop(&mut outcome, messages, (pace.rate > 0).then_some(lateness))?;
+        // Who is silent without sleeping has a full core, and limits nobody.
+        outcome.bound = match outcome.bound {
+            Bound::Client if !pace.silence.is_zero() => Bound::Neither,
+            Bound::Both if !pace.silence.is_zero() => Bound::Server,
+            bound => bound,
+        };
         outcome.count("sent", *said);
         outcome.count("heard", delays.total());
     }
@@ -128,6 +134,7 @@ pub(crate) fn say_until(
 
 /// Each says the next when it has its last answered.
 pub(crate) fn answer_until(traffic: &mut impl Traffic, pace: Pace, end: Instant) -> Result<()> {
+    traffic.hear_until(Instant::now() + pace.silence)?;
     for speaker in 0..traffic.speakers() {
         traffic.say(speaker, pace.burst, Instant::now())?;
     }
@@ -138,7 +145,11 @@ pub(crate) fn answer_until(traffic: &mut impl Traffic, pace: Pace, end: Instant)
             while Instant::now() < silent {
                 traffic.hear(Instant::now())?;
             }
-            traffic.say(speaker, count, Instant::now())?;
+            let now = Instant::now();
+            if now >= end {
+                return Ok(());
+            }
+            traffic.say(speaker, count, now)?;
         }
     }
     Ok(())
@@ -152,6 +163,6 @@ pub(super) fn finish(traffic: &mut impl Traffic, patience: Duration) -> Result<u
         if left <= gone || Instant::now() > deadline {
             return Ok(left);
         }
-        traffic.hear_until(Instant::now() + Duration::from_millis(10))?;
+        traffic.hear(Instant::now() + Duration::from_millis(10))?;
     }
 }

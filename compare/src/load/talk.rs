@@ -202,7 +202,7 @@ impl Traffic for Talk {
 
     fn left(&self) -> [u64; 2] {
         let left = self.heard.said.iter().flatten().map(|line| line.left as u64).sum();
-        [left, self.heard.missed() + self.heard.ledger.dropped()]
+        [left, self.heard.ledger.dropped()]
     }
 
     fn crowd(&mut self) -> &mut Crowd {

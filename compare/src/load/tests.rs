@@ -74,9 +74,10 @@ fn relay(me: usize, stream: TcpStream, guests: &Guests, fault: Fault) {
 pub(crate) fn echo(wrong: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
+    // Those that it accepts have it from the first byte on.
+    sockopt::set_socket_oobinline(&listener, true).expect("a socket");
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            sockopt::set_socket_oobinline(&stream, true).expect("a socket");
             std::thread::spawn(move || {
                 let (mut buffer, mut sent) = ([0; 4096], 0);
                 while let Ok(n @ 1..) = stream.read(&mut buffer) {
