@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::Result;
@@ -94,6 +94,23 @@ impl Machine {
     }
 }
 
+/// How many cores this thread and a process may use, and the nanoseconds that these had nothing to do
+/// since the machine started.
+pub(crate) fn idle(process: u32) -> Result<(usize, u64)> {
+    let both = [sched_getaffinity(None)?, sched_getaffinity(Pid::from_raw(process as i32))?];
+    let cores = (0..CpuSet::MAX_CPU).filter(|&core| both.iter().any(|set| set.is_set(core)));
+    let cores: Vec<String> = cores.map(|core| format!("cpu{core}")).collect();
+    Ok((cores.len(), idle_in(&fs::read_to_string("/proc/stat")?, &cores)))
+}
+
+/// The fourth and fifth figure, idle and waiting for a disk, are in hundredths of a second.
+fn idle_in(stat: &str, cores: &[String]) -> u64 {
+    let lines = stat.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let asked = lines.filter(|line| cores.iter().any(|core| line.first() == Some(&&**core)));
+    let idle = asked.flat_map(|line| line.into_iter().skip(4).take(2));
+    idle.filter_map(|it| it.parse::<u64>().ok()).sum::<u64>() * 10_000_000
+}
+
 /// Whether two are threads of one core, which then has half the speed for each.
 fn share_a_core(one: usize, other: usize) -> bool {
     let siblings = |core| {
@@ -111,4 +128,17 @@ fn one(core: usize) -> CpuSet {
     let mut cores = CpuSet::new();
     cores.set(core);
     cores
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_cores_that_are_asked_for_are_idle() {
+        let stat =
+            "cpu 9 9 9 99 9 9\ncpu0 1 2 3 40 5 6 7\ncpu1 1 2 3 70 1 6 7\ncpu10 1 2 3 9 9\nintr 1\n";
+        assert_eq!(idle_in(stat, &["cpu0".into()]), 450_000_000);
+        assert_eq!(idle_in(stat, &["cpu0", "cpu1"].map(str::to_owned)), 1_160_000_000);
+    }
 }

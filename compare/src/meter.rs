@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::Result;
 use crate::histogram::Histogram;
+use crate::machine;
 use crate::process::{Process, Usage, own_cpu};
 use crate::results::{Bound, Outcome};
 use crate::trace::{Tool, Tracing};
@@ -19,6 +20,7 @@ pub(crate) struct Meter {
     tracing: Option<Tracing>,
     before: Usage,
     own_before: u64,
+    idle_before: u64,
     started: Instant,
 }
 
@@ -27,7 +29,8 @@ impl Meter {
     pub(crate) fn start(process: Process, tracer: Option<Tool>) -> Result<Meter> {
         let tracing = tracer.map(|tool| Tracing::start(tool, process.0)).transpose()?;
         let before = process.usage()?;
-        Ok(Meter { process, tracing, before, own_before: own_cpu()?, started: Instant::now() })
+        let (own_before, (_, idle_before)) = (own_cpu()?, machine::idle(process.0)?);
+        Ok(Meter { process, tracing, before, own_before, idle_before, started: Instant::now() })
     }
 
     /// Ends the window after `messages`. `lateness` is an open loop's.
@@ -39,6 +42,7 @@ impl Meter {
     ) -> Result<()> {
         let nanos = self.started.elapsed().as_nanos() as f64;
         let own = own_cpu()?;
+        let (cores, idle) = machine::idle(self.process.0)?;
         let used = self.process.usage()?.since(&self.before);
         let own_share = (own - self.own_before) as f64 / nanos;
         let server_share = used.cpu as f64 / nanos;
@@ -51,6 +55,9 @@ impl Meter {
         outcome.set("threads", used.threads as f64);
         outcome.set("server_share", server_share);
         outcome.set("generator_share", own_share);
+        let idle_share = idle.saturating_sub(self.idle_before) as f64 / nanos;
+        let others = cores as f64 - idle_share - server_share - own_share;
+        outcome.set("others_share", others.max(0.0) / cores as f64);
         let (rss, pss) = self.process.memory()?;
         outcome.set("rss_kib", rss);
         outcome.set("pss_kib", pss);

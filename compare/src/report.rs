@@ -61,25 +61,34 @@ pub(crate) fn write(results: &Results, directory: &Path) -> Result<PathBuf> {
     Ok(report.canonicalize()?)
 }
 
+/// How the figures are written, and how sure they are.
+const READING: &str = "Each figure is the median (least–most) of n runs, and † a single run's; × is \
+theirs by ours, round by round. ≈ is no difference: the ratio is within the band ± in which ours \
+differs from itself; what has neither × nor ≈ is told and not ranked. The band is of factors: ±20 % is from 0.83× to 1.20×. Two runs show little of how \
+far equals are apart, so that the band of less than three is ±15 % at least; take what has n=2 or † as a \
+first look, to be measured again with `--rounds 5`. CPU is of a delivery, in an echo of a round trip; \
+memory is the process's own (RSS), without what the kernel holds for its sockets. Not ranked are \
+runs that the generator limited, or during which the two cores were apart. Microseconds and bytes are \
+this machine's alone. Ratios carry over to machines like it; for another kind, measure there and hold \
+both against each other with `compare show`.";
+
 /// What was measured, and how the figures are written.
 fn head(results: &Results) -> String {
     let (minutes, runs, machine) =
-        (results.minutes, results.samples.len(), tables::machine(&results.card));
-    let mut made = format!("Made with `compare {}` in {minutes:.0} min.", results.asked());
+        (results.minutes.max(0.1), results.samples.len(), tables::machine(&results.card));
+    let mut made = format!("Made with `compare {}` in {minutes:.1} min.", results.asked());
     if results.extent == Extent::Quick {
         made += " **Short rounds only: take it as a first look.**";
     }
+    made += &results.disturbed().map_or(String::new(), |said| format!(" **{said}**"));
     if results.unfinished {
-        made += &format!(" **Unfinished: there are {runs} runs, and more were to come.**");
+        made += &format!(" **Unfinished: runs made so far: {runs}.**");
     }
     format!(
         "# Servers compared\n\nThe same three servers on several runtimes. A peer's lane says what it \
          is: *ours*, the servers of this repository, on smol; *as documented*, what its runtime's \
-         own documentation shows; *same design*, our algorithm on that runtime; *floor*, epoll by \
-         hand. {made} {machine}\n\nEach figure is the median (least–most) of n runs, and † a single \
-         run's; × is theirs by ours, round by round; ≈ is within the band ± in which ours differs \
-         from itself. Not ranked are runs that the generator limited, or during which the two cores \
-         were apart. Take the ratios, not the figures: those are this machine's.\n"
+         own documentation shows; *same design*, log, cursors and pause of ours on that runtime; *floor*, \
+         epoll by hand. {made} {machine}\n\n{READING}\n"
     )
 }
 
@@ -115,7 +124,11 @@ mod tests {
             results.samples.extend(chats.iter().cloned().map(|mut run| {
                 run.workload = workload.into();
                 let cpu = run.outcome.metrics.get("cpu_us").copied().unwrap_or_default();
+                // Nobody is sooner than one who keeps all for him who does not read.
+                let cpu =
+                    if run.peer == "tokio-documented" && workload == "stalled" { 1.0 } else { cpu };
                 run.outcome.set("rss_client_bytes", cpu * 1000.0);
+                run.outcome.set("grown_mib", cpu);
                 run.outcome.set("p99_us", cpu * 100.0);
                 run
             }));
@@ -168,24 +181,79 @@ mod tests {
     fn the_first_page_answers_from_the_figures_and_only_what_was_measured() {
         let text = whole("answers");
         let said = |what: &str| assert!(text.contains(what), "{what} in {text}");
-        said("## Which runtime for an echo?\n\n**The least CPU: ours, tokio-same-design.**");
         said(
-            "`\n- as ours: `tokio-same-design: 4.16 (4.08–4.24) ≈`\n- more CPU: `tokio-documented: ",
+            "never reads?\n\n**The soonest, channels without a bound aside: ours, tokio-same-design.** ",
         );
-        said("\n- the floor, epoll by hand: `raw-epoll: 2.06 (2.02–2.10) 0.50×`");
-        said("\n- not ranked, or not valid, as the table says: asyncio");
-        said("| tokio | 8.24 (8.08–8.40) 2× | 4.16 (4.08–4.24) ≈ | 1.98× |");
-        let mut results = made_up::results();
-        results.samples.iter_mut().for_each(|run| run.outcome.apart = true);
-        let page = answers::page(&results);
-        let none = |title: &str, why: &str| {
-            let all = format!("\n## {title}\n\n{why}\n");
-            assert!(page.contains(&all), "{all} in {page}");
-        };
-        none("Which runtime for an echo?", "It was not measured: `compare run --only echo-50`.");
-        let unranked = "[chat-1000](#chat-1000) has too few runs that may be ranked.";
-        none("Which runtime for a room?", unranked);
+        said("a run of seconds shows: `tokio-documented: 0.10 0.24×; 1 0.24×`");
+        let best = "The least CPU: ours, tokio-same-design. The soonest: ours, tokio-same-design.";
+        said(&format!("## Which runtime for an echo?\n\n**{best}**"));
+        said("`\n- as ours: `tokio-same-design: 4.16 (4.08–4.24) ≈; 0.42 (0.41–0.42) ≈`");
+        said("\n- more CPU, later: `tokio-documented: ");
+        said(
+            "\n- the floor, epoll by hand, which is no answer: `raw-epoll: 2.06 (2.02–2.10) 0.50×; ",
+        );
+        said("\n- not valid: asyncio (lines: 1 dropped)");
+        said("| tokio | 8.24 (8.08–8.40) 2× | 4.16 (4.08–4.24) ≈ | 1.98× | 0.30 ≈ | 0.30 ≈ | ≈ |");
+        said(
+            "**In a room a runtime as documented takes 1.98 times the CPU of the design on the same",
+        );
+        said(" what is left between the runtimes, with one design, is 1.01 times at most.**\n");
         assert_eq!(design::table(&made_up::results()), "");
+    }
+
+    #[test]
+    fn the_first_page_says_why_there_is_no_answer_and_who_is_none() {
+        let page = |change: fn(&mut Results)| {
+            let mut results = made_up::results();
+            change(&mut results);
+            answers::page(&results)
+        };
+        let said = |page: &str, what: &str| assert!(page.contains(what), "{what} in {page}");
+        let apart =
+            page(|results| results.samples.iter_mut().for_each(|it| it.outcome.apart = true));
+        let not_measured = "It was not measured: `compare run --only echo-50`.";
+        said(&apart, &format!("\n## Which runtime for an echo?\n\n{not_measured}\n"));
+        let room = "\n## Which runtime for a room?\n\n**";
+        said(&apart, &format!("{room}Too few runs may be ranked: there is no answer.** ("));
+        let alone = page(|results| {
+            let of =
+                |run: &Sample| ["ours", "ours-again", "raw-epoll", "asyncio"].contains(&&*run.peer);
+            results.samples.retain(of);
+        });
+        said(
+            &alone,
+            &format!("{room}Beside ours no runtime has a valid run: there is no answer.**"),
+        );
+        let floor = "`raw-epoll: 2.06 (2.02–2.10) 0.50×; 0.30 ≈`";
+        said(&alone, "\n\n- `ours: 4.12 (4.04–4.20); 0.30`\n- the floor, epoll by hand, ");
+        said(
+            &alone,
+            &format!("which is no answer: {floor}\n- not valid: asyncio (lines: 1 dropped)\n"),
+        );
+        let pause = page(|results| {
+            results
+                .samples
+                .iter_mut()
+                .filter(|it| it.peer == "node")
+                .for_each(|it| it.peer = "no-pause".into());
+            results
+                .peers
+                .iter_mut()
+                .filter(|it| it.name == "node")
+                .for_each(|it| it.name = "no-pause".into());
+        });
+        said(&pause, &format!("{room}The least CPU: ours. The soonest: ours, threads.** ("));
+        said(&pause, "\n- ours without its pause: `no-pause: 4.16 (4.08–4.24) ≈; 0.30 ≈`\n");
+        let mut results = made_up::results();
+        for run in &mut results.samples {
+            run.outcome.set("p99_us", 40e3);
+            run.outcome.set("server_share", 0.1);
+        }
+        said(&answers::page(&results), "Nagle's");
+        results.samples.iter_mut().for_each(|run| run.workload = "echo-50".into());
+        assert!(!answers::page(&results).contains("Nagle's"), "an echo has nothing to hold back");
+        let fewer = page(|results| results.chosen = "--only chat-1000 --clients 5".into());
+        said(&fewer, "\n## Which runtime for a room? (at most 5 clients)\n");
     }
 }
 
@@ -262,7 +330,13 @@ pub(crate) mod made_up {
 
     fn sample(workload: &str, peer: &str, round: usize, micros: f64) -> Sample {
         let mut outcome = Outcome::default();
-        for (metric, value) in [("cpu_us", micros), ("p50_us", 100.0), ("p99_us", 300.0)] {
+        for (metric, value) in [
+            ("cpu_us", micros),
+            ("p50_us", 100.0),
+            ("p99_us", 300.0),
+            ("messages", 500.0),
+            ("rate", 1e3),
+        ] {
             outcome.set(metric, value);
         }
         let (workload, peer) = (workload.into(), peer.into());

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::workload::Extent;
+use crate::workload::{Extent, Workload};
 
 /// What stands over every report.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -151,6 +151,9 @@ pub(crate) struct Results {
 pub(crate) const OURS: &str = "ours";
 pub(crate) const OURS_AGAIN: &str = "ours-again";
 
+/// Share of both cores that others may take in a run; a tenth of the runs may have more.
+const DISTURBED: f64 = 0.1;
+
 impl Results {
     pub(crate) fn read(file: &Path) -> Result<Results> {
         let name = file.display();
@@ -169,6 +172,36 @@ impl Results {
     /// The command that made it.
     pub(crate) fn asked(&self) -> String {
         asked(self.extent, self.seed, &self.chosen)
+    }
+
+    /// Stands where a workload is named, if `--clients` held it to fewer than its name says.
+    pub(crate) fn held(&self, workload: &Workload) -> String {
+        let mut words = self.chosen.split(' ').skip_while(|word| *word != "--clients").skip(1);
+        let most = words.next().and_then(|word| word.parse::<usize>().ok());
+        let most = most.filter(|most| *most < workload.clients());
+        most.map_or(String::new(), |most| format!(" (at most {most} clients)"))
+    }
+
+    /// Why nothing of a peer was measured, though it was asked.
+    pub(crate) fn unmeasured(&self, peer: &str) -> Option<&str> {
+        let mut runs = self.samples.iter().filter(|run| run.peer == peer);
+        let is_valid = |run: &Sample| run.outcome.fault.is_none();
+        let first = runs.clone().next()?;
+        if runs.any(is_valid) { None } else { first.outcome.fault.as_deref() }
+    }
+
+    /// What else ran on the two cores, where that is more than figures bear.
+    pub(crate) fn disturbed(&self) -> Option<String> {
+        let share = |run: &Sample| run.outcome.metrics.get("others_share").copied();
+        let shares: Vec<f64> = self.samples.iter().filter_map(share).collect();
+        let busy = shares.iter().filter(|share| **share >= DISTURBED).count();
+        let (all, most) = (shares.len(), DISTURBED * 100.0);
+        (busy * 10 > all).then(|| {
+            format!(
+                "In {busy} of {all} runs other programs took {most:.0} % of the two cores and more: do \
+                 not trust the figures, and measure when nothing else runs."
+            )
+        })
     }
 
     /// Of a workload, by the peer that has most of them.
@@ -205,4 +238,34 @@ pub(crate) fn asked(extent: Extent, seed: u64, chosen: &str) -> String {
     let seed = if seed == SEED { String::new() } else { format!("--seed {seed}") };
     let all = [command, &seed, chosen];
     all.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::made_up;
+
+    #[test]
+    fn others_on_the_cores_are_told_from_more_than_a_tenth_of_the_runs_on() {
+        let mut results = made_up::results();
+        assert_eq!(results.disturbed(), None);
+        let all = results.samples.len();
+        for (at, run) in results.samples.iter_mut().enumerate() {
+            run.outcome.set("others_share", if at < all / 10 { 0.2 } else { 0.02 });
+        }
+        assert_eq!(results.disturbed(), None);
+        results.samples.iter_mut().take(all / 2).for_each(|it| it.outcome.set("others_share", 0.2));
+        let said = results.disturbed().expect("half of them");
+        assert!(said.starts_with("In 25 of 51 runs other programs took 10 % of"), "{said}");
+    }
+
+    #[test]
+    fn nothing_of_a_peer_is_measured_only_if_all_of_its_runs_failed() {
+        let mut results = made_up::results();
+        assert_eq!(results.unmeasured("nobody"), None);
+        let mut valid = results.samples.last().expect("of asyncio, which failed").clone();
+        assert_eq!(results.unmeasured("asyncio"), Some("lines: 1 dropped"));
+        valid.outcome.fault = None;
+        results.samples.push(valid);
+        assert_eq!(results.unmeasured("asyncio"), None);
+    }
 }

@@ -34,6 +34,9 @@ pub(crate) const GENERATOR: Duration = Duration::from_secs(30);
 const FAILURES: usize = 2;
 
 /// Measures, and writes results and report into the run's folder. Returns the report's path.
+///
+/// # Errors
+/// When nothing can be measured, or no run of the user's own server is valid.
 pub(crate) fn run(options: &Options) -> Result<PathBuf> {
     let folder = if options.resume {
         journal::unfinished(options)?
@@ -56,7 +59,11 @@ pub(crate) fn run(options: &Options) -> Result<PathBuf> {
     work(options, &machine, &tasks, tool, &mut journal)?;
     let results = journal.results();
     results.write(&folder.join(RESULTS))?;
-    report::write(&results, &folder)
+    let report = report::write(&results, &folder)?;
+    results.disturbed().iter().for_each(|said| eprintln!("{said}"));
+    let told = |why| format!("own: no run of it is valid: {why}; see {}", report.display());
+    results.unmeasured(OWN).map_or(Ok(()), |why| Err(told(why)))?;
+    Ok(report)
 }
 
 struct Ready {
@@ -129,7 +136,8 @@ fn work(
 ) -> Result<()> {
     let left: Vec<&Task> = tasks.iter().filter(|task| !task.is_made(journal)).collect();
     let [about, most] = plan::minutes(left.iter().copied(), options.extent);
-    eprintln!("{} runs: about {about:.1} minutes, {most:.1} at most", left.len());
+    let [told, bar] = [about, most].map(|it| it.max(0.1));
+    eprintln!("{} runs: about {told:.1} minutes, {bar:.1} at most", left.len());
     let patience = Duration::from_secs_f64((most - about) * 60.0);
     let mut cores = Cores::new(machine, patience, &journal.results().samples)?;
     let guesses = left.iter().map(|task| task.guess(options.extent));

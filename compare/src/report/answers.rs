@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 
 use super::metric::{FROZEN, Metric, metric};
 use crate::peers::Lane;
-use crate::results::{OURS, Results, Sample};
-use crate::stats::Standing;
+use crate::results::{Facts, OURS, Results};
+use crate::stats::{Standing, standing};
 use crate::workload;
 
 struct Question {
     title: &'static str,
     workload: &'static str,
+    /// By the first everybody is judged who has an answer, by the others as far as they are ranked.
     criteria: &'static [Criterion],
 }
 
 struct Criterion {
     key: &'static str,
+    /// Before those who are best by it; none where it is only told.
     best: &'static str,
     /// Below ours, as ours, above ours.
     words: [&'static str; 3],
@@ -34,18 +36,36 @@ const MEMORY: Criterion = Criterion {
     best: "The least memory",
     words: ["less memory", "as much memory", "more memory"],
 };
+/// In a room in which somebody never reads: those who make the others wait need no memory for him.
+const BOUNDED: Criterion =
+    Criterion { best: "The soonest, channels without a bound aside", ..DELAY };
+const GROWN: Criterion = Criterion { key: "grown_mib", best: "", ..MEMORY };
+
+const STALLED: &str = "stalled";
+const ECHO: &str = "echo-50";
 
 /// The picture of CPU against p99 answers the first, and opens the page.
 #[rustfmt::skip]
 const QUESTIONS: [Question; 4] = [
     Question { title: "Which runtime for a room?", workload: "chat-1000", criteria: &[CPU, DELAY] },
-    Question { title: "Which one for a room in which somebody never reads?", workload: "stalled", criteria: &[DELAY] },
-    Question { title: "Which runtime for an echo?", workload: "echo-50", criteria: &[CPU] },
+    Question { title: "Which one for a room in which somebody never reads?", workload: STALLED, criteria: &[BOUNDED, GROWN] },
+    Question { title: "Which runtime for an echo?", workload: ECHO, criteria: &[CPU, DELAY] },
     Question { title: "Which runtime for ten thousand idle ones?", workload: "idle-chat", criteria: &[MEMORY] },
 ];
 
+/// What is told of those that answer nothing.
+const FLOOR: &str = "the floor, epoll by hand, which is no answer";
+const NO_PAUSE: &str = "ours without its pause";
+const UNBOUNDED: &str = "no answer, since for one who never reads all is kept that is said, without \
+a bound, however little of it a run of seconds shows";
+
+/// The chats in which a channel grows for one who does not read: no run is so long that the figures
+/// would tell them from those that are bounded.
+const GROWING: [&str; 2] = ["tokio-documented", "tokio-multi"];
+
 /// Acknowledgements are delayed by 40 ms on Linux, and Nagle's algorithm waits for them; a server
-/// that took more of its core than this was late for other reasons.
+/// that took more of its core than this was late for other reasons, and so is an echo, of which one
+/// message is under way.
 const DELAYED_ACK_US: std::ops::Range<f64> = 25e3..60e3;
 const IDLE: f64 = 0.6;
 
@@ -59,53 +79,47 @@ pub(crate) fn page(results: &Results) -> String {
     QUESTIONS.iter().map(|question| question.answer(results)).collect()
 }
 
-/// Who stands to ours in the same way, by each criterion.
-type Groups<'a> = BTreeMap<Vec<Standing>, Vec<&'a str>>;
+/// Who stands to ours in the same way, by each criterion that they are ranked by.
+type Groups<'a> = BTreeMap<Vec<Option<Standing>>, Vec<&'a str>>;
 
 impl Question {
     fn answer(&self, results: &Results) -> String {
-        let Question { title, workload, criteria } = self;
-        let groups = self.groups(results);
-        if groups.is_empty() {
-            let why = match results.runs(workload, OURS).next() {
-                Some(_) => {
-                    format!("[{workload}](#{workload}) has too few runs that may be ranked.")
-                }
-                None => format!("It was not measured: `compare run --only {workload}`."),
-            };
+        let Question { title, workload: name, criteria } = self;
+        let Some(workload) = workload::find(name).filter(|_| results.rounds(name) > 0) else {
+            let why = format!("It was not measured: `compare run --only {name}`.");
             return format!("\n## {title}\n\n{why}\n");
-        }
-        let metrics: Vec<_> = criteria.iter().filter_map(|it| metric(workload, it.key)).collect();
-        let heads: Vec<String> = metrics.iter().map(|it| results.head(workload, it)).collect();
-        let about = workload::find(workload).map_or("", |workload| workload.about);
-        let claims = |peers: &[&str]| claims(results, workload, &metrics, peers);
-        let (best, heads, ours) = (self.best(&groups), heads.join("; "), claims(&[OURS]));
-        let source = format!("{about}: [{workload}](#{workload}), {heads}");
-        let mut text = format!("\n## {title}\n\n**{best}** ({source})\n\n- {ours}");
+        };
+        let groups = self.groups(results);
+        let metrics: Vec<_> = criteria.iter().filter_map(|it| metric(name, it.key)).collect();
+        let heads: Vec<String> = metrics.iter().map(|it| results.head(name, it)).collect();
+        let claims = |peers: &[&str]| claims(results, name, &metrics, peers);
+        let (held, best, heads) =
+            (results.held(&workload), self.best(results, &groups), heads.join("; "));
+        let source = format!("{}: [{name}](#{name}), {heads}", workload.about);
+        let mut text =
+            format!("\n## {title}{held}\n\n**{best}** ({source})\n\n- {}", claims(&[OURS]));
         for (standings, peers) in groups {
-            let words = criteria.iter().zip(&standings).map(|(it, at)| it.words[*at as usize]);
-            let words: Vec<&str> = words.collect();
-            text += &match standings.iter().all(|it| *it == Standing::Equal) {
-                true => format!("\n- as ours: {}", claims(&peers)),
-                false => format!("\n- {}: {}", words.join(", "), claims(&peers)),
-            };
+            let known = criteria.iter().zip(&standings).filter_map(|(it, at)| Some((it, (*at)?)));
+            let words = known.map(|(it, at)| it.words[at as usize]).collect::<Vec<_>>().join(", ");
+            let is_equal = standings.iter().flatten().all(|it| *it == Standing::Equal);
+            let words = if is_equal { "as ours" } else { &words };
+            text += &format!("\n- {words}: {}", claims(&peers));
         }
-        for (what, peers) in
-            self.others(results, &metrics).into_iter().filter(|it| !it.1.is_empty())
-        {
+        for (what, peers) in self.others(results, &metrics).iter().filter(|it| !it.1.is_empty()) {
             text += &format!("\n- {what}: {peers}");
         }
         text + "\n"
     }
 
-    /// Each with the least by the first criterion before the others; the floor is nobody's rival.
+    /// Each with the least by the first criterion before the others.
     fn groups<'a>(&self, results: &'a Results) -> Groups<'a> {
         let mut groups: BTreeMap<_, Vec<(f64, &str)>> = BTreeMap::new();
-        for peer in rivals(results) {
-            let found = self.criteria.iter().map(|it| results.compare(self.workload, peer, it.key));
-            let Some(found) = found.collect::<Option<Vec<_>>>() else { continue };
-            let standings = found.iter().map(|it| it.standing).collect();
-            groups.entry(standings).or_default().push((found[0].ratio, peer));
+        for peer in self.of(results, None) {
+            let compare = |it: &Criterion| results.compare(self.workload, peer, it.key);
+            let found: Vec<_> = self.criteria.iter().map(compare).collect();
+            let Some(first) = found[0] else { continue };
+            let standings = found.iter().map(|it| it.map(|it| it.standing)).collect();
+            groups.entry(standings).or_default().push((first.ratio, peer));
         }
         let sorted = groups.into_iter().map(|(standings, mut peers)| {
             peers.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -114,54 +128,85 @@ impl Question {
         sorted.collect()
     }
 
-    /// Those below ours by each criterion, or ours and those that are its equals.
-    fn best(&self, groups: &Groups) -> String {
-        let named = self.criteria.iter().enumerate().map(|(at, criterion)| {
-            let of = |standing| groups.iter().filter(move |it| it.0[at] == standing);
-            let mut names: Vec<&str> = of(Standing::Below).flat_map(|it| it.1.clone()).collect();
-            if names.is_empty() {
-                names = of(Standing::Equal).flat_map(|it| it.1.clone()).collect();
-                names.insert(0, OURS);
-            }
-            format!("{}: {}.", criterion.best, names.join(", "))
+    /// Who has least by each criterion, and those that are its equals.
+    fn best(&self, results: &Results, groups: &Groups) -> String {
+        if groups.is_empty() {
+            let is_valid = |it: &str| results.runs(self.workload, it).next().is_some();
+            let why = match (is_valid(OURS), self.of(results, None).any(is_valid)) {
+                (true, true) => "Too few runs may be ranked",
+                (true, false) => "Beside ours no runtime has a valid run",
+                (false, _) => "Ours has no valid run",
+            };
+            return format!("{why}: there is no answer.");
+        }
+        let asked = self.criteria.iter().filter(|it| !it.best.is_empty());
+        let named = asked.filter_map(|Criterion { key, best, .. }| {
+            let ratio = |peer| Some((results.compare(self.workload, peer, key)?.ratio, peer));
+            let mut all: Vec<_> = self.of(results, None).filter_map(ratio).collect();
+            all.sort_by(|one, other| one.0.total_cmp(&other.0));
+            let (least, band) = (all.first()?.0.min(1.0), results.equals(self.workload, key)?.0);
+            all.insert(0, (1.0, OURS));
+            all.retain(|(ratio, _)| standing(ratio / least, band) == Standing::Equal);
+            let names: Vec<&str> = all.into_iter().map(|(_, peer)| peer).collect();
+            Some(format!("{best}: {}.", names.join(", ")))
         });
         named.collect::<Vec<_>>().join(" ")
     }
 
     /// Whom no group has, and what else is to be known.
-    fn others(&self, results: &Results, metrics: &[&Metric]) -> [(&'static str, String); 4] {
+    fn others(&self, results: &Results, metrics: &[&Metric]) -> [(&'static str, String); 7] {
         let name = self.workload;
         let of = |peer: &str, key| results.value(name, peer, key).map(|it| it.median);
         let loses = |it: &&str| of(it, "undelivered_share").is_some_and(|share| share >= FROZEN);
         let is_late = |it: &&str| {
             let waits = of(it, DELAY.key).is_some_and(|p99| DELAYED_ACK_US.contains(&p99));
-            waits && of(it, "server_share").is_some_and(|share| share < IDLE)
+            name != ECHO && waits && of(it, "server_share").is_some_and(|share| share < IDLE)
         };
-        let lacks = |it: &&str| {
-            let lacks = |c: &Criterion| results.compare(name, it, c.key).is_none();
-            let takes_part = |run: &Sample| run.workload == name && run.peer == *it;
-            results.samples.iter().any(takes_part) && self.criteria.iter().any(lacks)
-        };
-        let floor = results.peers.iter().filter(|it| it.lane == Lane::Floor.name());
-        let floor: Vec<&str> = floor.map(|it| it.name.as_str()).collect();
-        let (lossy, others): (Vec<&str>, Vec<&str>) = rivals(results).partition(loses);
+        let is_valid = |it: &&str| results.runs(name, it).next().is_some();
+        let lacks = |it: &&str| results.compare(name, it, self.criteria[0].key).is_none();
+        let (lossy, others): (Vec<&str>, Vec<&str>) = self.of(results, None).partition(loses);
         let named = |holds: &dyn Fn(&&str) -> bool| {
             let names = others.iter().copied().filter(holds);
             names.collect::<Vec<_>>().join(", ")
         };
+        let told = |why| {
+            let peers: Vec<&str> = self.of(results, Some(why)).filter(is_valid).collect();
+            (why, claims(results, name, metrics, &peers))
+        };
+        let fault = |it: &Facts| match is_valid(&&*it.name) {
+            true => None,
+            false => Some(format!("{} ({})", it.name, results.fault(name, &it.name)?)),
+        };
+        let faults: Vec<String> = results.peers.iter().filter_map(fault).collect();
         let share: Vec<_> = metric(name, "undelivered_share").into_iter().collect();
         [
-            ("the floor, epoll by hand", claims(results, name, metrics, &floor)),
+            told(NO_PAUSE),
+            told(FLOOR),
+            told(UNBOUNDED),
             ("the others miss lines (their share)", claims(results, name, &share, &lossy)),
             (LATE, named(&is_late)),
-            ("not ranked, or not valid, as the table says", named(&lacks)),
+            ("not ranked, as the table says", named(&|it| is_valid(it) && lacks(it))),
+            ("not valid", faults.join(", ")),
         ]
     }
-}
 
-fn rivals(results: &Results) -> impl Iterator<Item = &str> {
-    let names = results.peers.iter().filter(|it| it.lane != Lane::Floor.name());
-    names.map(|it| it.name.as_str()).filter(|name| *name != OURS)
+    /// Those that are rivals of ours, or those that are none for this reason.
+    fn of<'a>(
+        &self,
+        results: &'a Results,
+        why: Option<&'static str>,
+    ) -> impl Iterator<Item = &'a str> {
+        let is_stalled = self.workload == STALLED;
+        let kept = move |facts: &&Facts| {
+            why == match &*facts.name {
+                "no-pause" => Some(NO_PAUSE),
+                name if is_stalled && GROWING.contains(&name) => Some(UNBOUNDED),
+                _ => (facts.lane == Lane::Floor.name()).then_some(FLOOR),
+            }
+        };
+        let names = results.peers.iter().filter(kept).map(|it| it.name.as_str());
+        names.filter(|name| *name != OURS)
+    }
 }
 
 /// The first and the last with their cells, the others by name.
@@ -176,5 +221,19 @@ fn claims(results: &Results, workload: &str, metrics: &[&Metric], peers: &[&str]
             format!("from {} to {}; between them {between}", claim(first), claim(last))
         }
         _ => peers.iter().map(|it| claim(it)).collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_grows_without_a_bound_is_what_the_peers_say_of_themselves() {
+        let said = std::fs::read_to_string(crate::peers::here().join("peers/README.md"));
+        let said = said.expect("it is there");
+        let growing = said.lines().filter(|line| line.contains("| no bound |"));
+        let names: Vec<_> = growing.filter_map(|line| line.split('`').nth(1)).collect();
+        assert_eq!(names, GROWING);
     }
 }

@@ -109,25 +109,28 @@ fn designs(results: &Results) -> Option<String> {
         "CPU of one delivery by design, 1,000 lines a second",
         "CPU of a round trip by design, 50 clients",
     ];
-    let charts = HELD.iter().zip(titles).map(|((workload, key), title)| {
-        let curve = |name, from: Option<&Facts>, to| {
-            let at = |x, facts: &Facts| {
-                let found = results.value(workload, &facts.name, key)?;
-                Some((x, found.median, found.n))
+    let charts =
+        HELD.iter().filter(|it| it.1 == "cpu_us").zip(titles).map(|((workload, key), title)| {
+            let curve = |name, from: Option<&Facts>, to| {
+                let at = |x, facts: &Facts| {
+                    let found = results.value(workload, &facts.name, key)?;
+                    Some((x, found.median, found.n))
+                };
+                let points = from.map(|from| at(0.0, from)).into_iter().chain([at(1.0, to)]);
+                Some((to, name, points.collect::<Option<_>>()?))
             };
-            let points = from.map(|from| at(0.0, from)).into_iter().chain([at(1.0, to)]);
-            Some((to, name, points.collect::<Option<_>>()?))
-        };
-        let pairs = pairs(results).map(|(from, to)| (runtime(&to.name), Some(from), to));
-        let floor = |it: &&Facts| it.lane == Lane::Floor.name();
-        let floors = results.peers.iter().filter(floor).map(|it| (&*it.name, Some(it), it));
-        let ours = results.peers.iter().filter(|it| it.name == OURS).map(|it| (OURS, None, it));
-        let curves = pairs.chain(floors).chain(ours);
-        let curves = curves.filter_map(|(name, from, to)| curve(name, from, to));
-        let x =
-            Axis { ticks: &[(0.0, "as documented"), (1.0, "the same design")], ..axis("", false) };
-        lines(results, title, [x, axis("µs", true)], curves.collect())
-    });
+            let pairs = pairs(results).map(|(from, to)| (runtime(&to.name), Some(from), to));
+            let floor = |it: &&Facts| it.lane == Lane::Floor.name();
+            let floors = results.peers.iter().filter(floor).map(|it| (&*it.name, Some(it), it));
+            let ours = results.peers.iter().filter(|it| it.name == OURS).map(|it| (OURS, None, it));
+            let curves = pairs.chain(floors).chain(ours);
+            let curves = curves.filter_map(|(name, from, to)| curve(name, from, to));
+            let x = Axis {
+                ticks: &[(0.0, "as documented"), (1.0, "the same design")],
+                ..axis("", false)
+            };
+            lines(results, title, [x, axis("µs", true)], curves.collect())
+        });
     pairs(results).next()?;
     draw(&charts.collect::<Vec<_>>())
 }

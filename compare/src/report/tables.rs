@@ -29,7 +29,7 @@ pub(crate) fn machine(card: &Card) -> String {
     };
     format!(
         "{cpu} ({cores} cores{virtual_machine}), {memory_mib} MiB, Linux {kernel}, {descriptors} \
-         descriptors, {rustc}, commit {commit}, day {day}. {apart}"
+         descriptors a process, {rustc}, commit {commit}, day {day}. {apart}"
     )
 }
 
@@ -61,9 +61,9 @@ pub(crate) fn summary(results: &Results) -> String {
     }
     let mut text = format!("\n## All in one table\n\n{}\n", table.text());
     text += "Ours is told in figures, the others as theirs by ours; a figure of theirs stands where \
-             there is no pair that may be ranked. Seconds are of a build from nothing, where \
-             `compare build` took them. Ours does more than its peers do (bounds, telnet, shutdown, \
-             log), which its lines of code show; its binary is the chat's, a peer's all three servers.\n";
+             there is no pair that may be ranked. Ours does more than its peers do (bounds, telnet, \
+             shutdown, log), which its lines of code show; its binary is the chat's, a peer's all \
+             three servers.\n";
     for (peer, why) in &results.skipped {
         text += &format!("\nLeft out: **{peer}**, {why}.\n");
     }
@@ -82,9 +82,15 @@ pub(crate) fn cost(facts: &Facts) -> [String; 4] {
 pub(crate) fn workloads(results: &Results) -> String {
     let measured = |it: &&Workload| results.samples.iter().any(|run| run.workload == it.name);
     let tables = WORKLOADS.iter().filter(measured).map(|workload| {
-        let (name, about, message) = (workload.name, workload.about, workload.message());
+        let (name, about, held) = (workload.name, workload.about, results.held(workload));
+        let is_told = metric(name, "cpu_us").map(|_| format!("; CPU a {}", workload.message()));
+        let mut of = is_told.unwrap_or_default();
+        let median = |key| results.value(name, OURS, key).map(|it| it.median);
+        if let Some((all, rate)) = median("messages").zip(median("rate")) {
+            of += &format!("; {} s a run", short(all / rate));
+        }
         let table = table(results, workload).text();
-        format!("\n### {name}\n\n{about}; CPU a {message}.\n\n{table}")
+        format!("\n### {name}\n\n{about}{held}{of}.\n\n{table}")
     });
     "\n## All figures\n".to_owned() + &tables.collect::<String>()
 }
@@ -129,9 +135,12 @@ fn calls(results: &Results, workload: &str, peer: &str) -> String {
 /// How many of its runs.
 fn unranked(results: &Results, workload: &str, peer: &str, key: &str) -> String {
     let all = results.runs(workload, peer).count();
-    match results.runs(workload, peer).filter(|run| !is_ranked(run, key)).count() {
-        0 => NOTHING.into(),
-        n => format!("{n} of {all}"),
+    let of = |key| results.runs(workload, peer).filter(|run| !is_ranked(run, key)).count();
+    // CPU may be ranked where nothing else is.
+    match (of(key), of("")) {
+        (_, 0) => NOTHING.into(),
+        (some, most) if some == most => format!("{most} of {all}"),
+        (_, most) => format!("{most} of {all}, but for CPU"),
     }
 }
 
@@ -164,6 +173,10 @@ mod tests {
         assert!(text.contains("Left out: **go**, go is not installed."), "{text}");
         assert!(text.contains("| CPU µs ±3 % | p50 ms | p99 ms ±3 % |"), "{text}");
         assert!(text.contains("| 1.10 sendto |"), "{text}");
+        let is_said = |what: &str| text.contains(what);
+        assert!(
+            !is_said("Seconds") && is_said("200 lines a second; CPU a delivery; 0.50 s a run.\n")
+        );
     }
 
     /// The rows of each table, cell by cell, heads first.
