@@ -46,10 +46,16 @@ pub(crate) fn load(options: &Options) -> Result<()> {
     let window = seconds * 1000;
     let warm_up = WARM_UP.min(window / 3);
     let pid = std::process::id();
-    let outcome = load::run(&Job { load: of, pid, address, window, warm_up, tracer: None });
     let head = format!("{} at {address}, {clients} clients, {seconds} s", program.name());
-    print!("{}", table(&head, &of, &outcome).text());
-    outcome.fault.map_or(Ok(()), |fault| Err(fault.into()))
+    let outcome = load::run(&Job { load: of, pid, address, window, warm_up, tracer: None });
+    let table = table(&head, &of, &outcome);
+    if !table.is_empty() {
+        print!("{}", table.text());
+    }
+    let Some(fault) = outcome.fault else { return Ok(()) };
+    let is_slow = program == Program::Chat && fault.starts_with("fell behind");
+    let hint = "; does it limit how fast each client may talk (ours: --rate 0)?";
+    Err((fault + if is_slow { hint } else { "" }).into())
 }
 
 /// # Errors
@@ -82,12 +88,17 @@ fn table(head: &str, load: &Load, outcome: &Outcome) -> Table {
         get(what).into_iter().for_each(|number| row(what, format!("{number:.0}")));
     }
     for metric in metrics(load).iter().filter(|metric| !OF_THE_SERVER.contains(&metric.key)) {
-        get(metric.key).into_iter().for_each(|value| row(metric.title, short(value)));
+        let (title, unit) = metric.told();
+        get(metric.key).into_iter().for_each(|value| row(&title, short(value / unit)));
     }
     if let Some(share) = get("generator_share") {
-        row("generator busy, % of a core", short(share * 100.0));
-        let is_bound = outcome.bound != Bound::Neither;
-        row("generator was the bound", if is_bound { "yes" } else { "no" }.into());
+        row("generator busy, of 1", short(share));
+        let bound = match outcome.bound {
+            Bound::Neither => "no",
+            Bound::Client => "yes: 1 % of what it sent was over 1 ms late",
+            Bound::Server | Bound::Both => "yes: its core was full",
+        };
+        row("generator was the bound", bound.into());
     }
     table
 }

@@ -28,8 +28,10 @@ pub(crate) fn build(options: &Options) -> Result<()> {
         Table::of("peer", ["s, from nothing", "crates", "program, KiB", "lines of code"]);
     let named = |name| options.peers.is_empty() || options.peers.iter().any(|peer| peer == name);
     for peer in PEERS.iter().filter(|peer| named(peer.name)) {
-        // A script is not built, and what differs by an option alone is built once.
         if matches!(peer.start, Start::Line(..) | Start::Ours(_, [_, ..])) {
+            if !options.peers.is_empty() {
+                eprintln!("{} is a script, or ours with an option: nothing to build", peer.name);
+            }
             continue;
         }
         let _not_there = fs::remove_dir_all(&folder);
@@ -49,7 +51,9 @@ pub(crate) fn build(options: &Options) -> Result<()> {
         }
     }
     let _left_behind = fs::remove_dir_all(&folder);
-    println!("{}", table.text());
+    if !table.is_empty() {
+        println!("{}", table.text());
+    }
     if let (Some(results), Some(run), Some(out)) = (results, run, &options.out) {
         results.write(&run)?;
         eprintln!("the report is {}", report::write(&results, out)?.display());

@@ -84,9 +84,10 @@ fn ask(machine: &Machine, peer: &Peer, program: Program) -> Result<Vec<String>> 
     };
     let mut lines = Vec::new();
     for (number, check) in checks.iter().enumerate() {
-        let Err(why) = check(server.address) else { continue };
-        lines.push(why.to_string());
+        let checked = check(server.address);
         server.runs().map_err(|ended| format!("it ended when it was asked: {ended}"))?;
+        let Err(why) = checked else { continue };
+        lines.push(why.to_string());
         // What a chat does besides cannot be seen where it passes on nothing.
         if program == Program::Chat && number == 0 {
             break;

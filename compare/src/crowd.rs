@@ -60,7 +60,9 @@ impl<'a> News<'a> {
         match self {
             News::Connected(_) => Ok(&[]),
             News::Bytes(bytes) => Ok(bytes),
-            News::Closed => Err(format!("client {client} was dropped").into()),
+            News::Closed => {
+                Err(format!("the server closed the connection of client {client}").into())
+            }
         }
     }
 }

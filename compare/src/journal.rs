@@ -35,6 +35,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn begin(folder: &Path, begun: Results) -> Result<Journal> {
+        fs::create_dir_all(folder)?;
         let file = OpenOptions::new().append(true).create_new(true).open(folder.join(JOURNAL))?;
         let mut journal = Journal { file, torn: false, begun, entries: Vec::new() };
         let head = serde_json::to_string(&journal.begun)?;

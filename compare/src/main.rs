@@ -76,7 +76,7 @@ const USAGE: u8 = 2;
 
 #[rustfmt::skip]
 const COMMANDS: [Command; 19] = [
-    Command { name: "help", takes: "", run: |_| { print!("{}", options::help()); Ok(()) } },
+    Command { name: "help", takes: "NAMES", run: |options| { print!("{}", options::help(&COMMANDS, options.named.first())?); Ok(()) } },
     Command { name: "run", run: |options| told(run::run(options)?),
         takes: "--quick --full --only --peers --own --clients --port --seed --rounds --no-build --resume --out" },
     Command { name: "bench", run: |options| told(bench::bench(options)?),

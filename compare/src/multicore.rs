@@ -37,9 +37,14 @@ const ONE: &str = "1 core";
 
 const COLUMNS: [Column; 3] = [
     ("round trips/s", "rate", 1.0),
-    ("by one core", "rate by 1 core", 1.0),
-    ("generator, % of a core", "generator_share", 0.01),
+    ("× of 1 core", "rate by 1 core", 1.0),
+    ("generator busy, of 1", "generator_share", 1.0),
 ];
+
+const LEGEND: &str = "
+Median of all rounds (least-most). Ours is a process for each core, all on one port; a server of one
+thread gains nothing from a second core. The generator takes its share of a core away from the servers on
+all cores. Where it is busy for 0.9 of one, there are no more round trips because it can make no more.";
 
 /// An error if any run could not be measured; what could is told nevertheless.
 pub(crate) fn cores(options: &Options) -> Result<()> {
@@ -57,13 +62,10 @@ pub(crate) fn cores(options: &Options) -> Result<()> {
     let run = |(machine, peer): &_| one(machine, peer);
     let mut samples = measure(&machine, PATIENCE, rounds, &trials.collect::<Vec<_>>(), run)?;
     hold(&mut samples, ONE, &["rate"]);
-    println!(
-        "{}\nMedian, least and most of {rounds} rounds of {WORKLOAD}, closed loop. Ours is a process for \
-         each core, on one port. What\nthe generator uses of its core, the servers on all cores have \
-         not; where it is busy for 90 % and more, the round trips are\nas many as it can make, and no \
-         server's figure. †: the cores were apart, which makes everything slower.",
-        table(&COLUMNS, &samples).text()
-    );
+    println!("{WORKLOAD}, closed loop:\n\n{}{LEGEND}", table(&COLUMNS, &samples).text());
+    if samples.iter().any(|sample| sample.outcome.apart) {
+        println!("†: the cores were apart, which makes everything slower.");
+    }
     verdict(&samples)
 }
 

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::flood::FLOODS;
+use crate::flood::{FLOODS, Flood};
 use crate::peers::{self, Peer};
 use crate::port::LAST_PORT;
 use crate::results::{OURS, SEED, asked};
-use crate::workload::{self, Extent, Program, WORKLOADS};
+use crate::workload::{self, Extent, Program, WORKLOADS, Workload};
 use crate::wrong::Wrong;
 use crate::{multicore, net};
 
@@ -105,23 +105,34 @@ impl Options {
     }
 }
 
-/// The one of these commands that is asked for, and its options.
+/// The one of these commands that is asked for, and its options. `--help` anywhere asks for help.
 pub(crate) fn parse(
     commands: &'static [Command],
-    mut arguments: impl Iterator<Item = String>,
+    arguments: impl Iterator<Item = String>,
 ) -> Result<(&'static Command, Options), Wrong> {
-    let name = arguments.next().filter(|name| !["-h", "--help"].contains(&&**name));
-    let name = name.unwrap_or_else(|| "help".into());
-    let command = commands.iter().find(|command| command.name == name);
-    let unknown = || Wrong(format!("unknown command {name}; see `compare help`"));
-    let command = command.ok_or_else(unknown)?;
+    let mut arguments: Vec<String> = arguments.collect();
+    if arguments.is_empty() || arguments.iter().any(|it| ["-h", "--help"].contains(&&**it)) {
+        let of = arguments.into_iter().next().filter(|name| !name.starts_with('-'));
+        arguments = ["help".to_owned()].into_iter().chain(of).collect();
+    }
+    let mut arguments = arguments.into_iter();
+    let command = find(commands, &arguments.next().unwrap_or_default())?;
     Ok((command, options(command, arguments)?))
 }
 
-fn options(
-    &Command { name: command, takes, .. }: &Command,
-    mut arguments: impl Iterator<Item = String>,
-) -> Result<Options, Wrong> {
+fn find<'a>(commands: &'a [Command], name: &str) -> Result<&'a Command, Wrong> {
+    let unknown = || Wrong(format!("unknown command {name}; see `compare help`"));
+    commands.iter().find(|command| command.name == name).ok_or_else(unknown)
+}
+
+impl Command {
+    fn takes(&self, option: &str) -> bool {
+        self.takes.split(' ').any(|taken| taken == option)
+    }
+}
+
+fn options(asked: &Command, mut arguments: impl Iterator<Item = String>) -> Result<Options, Wrong> {
+    let command = asked.name;
     let mut options = Options::default();
     if ["account", "relay"].contains(&command) {
         // Other traffic each time.
@@ -142,7 +153,19 @@ fn options(
         (options.clients, options.seconds) = (100, 10);
     }
     let known: Vec<&str> = peers::PEERS.iter().map(|peer| peer.name).collect();
+    let mut given = Vec::new();
     while let Some(argument) = arguments.next() {
+        let is_name = !argument.starts_with('-');
+        if !asked.takes(if is_name { NAMES } else { &argument }) {
+            let see = format!("see `compare help {command}`");
+            return Err(Wrong(format!("{argument} is not for `compare {command}`; {see}")));
+        }
+        let kind = argument.replace("--full", "--quick");
+        if !is_name && given.contains(&kind) {
+            let why = "is one too many: give an option once, and either --quick or --full";
+            return Err(Wrong(format!("{argument} {why}")));
+        }
+        given.push(kind);
         let mut value =
             |what: &str| arguments.next().ok_or_else(|| Wrong(format!("{argument} needs {what}")));
         let mut count = |least| number(&argument, &value("a number")?, least);
@@ -171,12 +194,7 @@ fn options(
             "--seconds" => options.seconds = count(1)?,
             "--rounds" => options.rounds = Some(count(1)? as usize),
             "--out" => options.out = Some(value("a directory")?.into()),
-            other if !other.starts_with('-') => options.named.push(other.to_owned()),
-            other => return Err(Wrong(format!("unknown option {other}; see `compare help`"))),
-        }
-        let option = if argument.starts_with('-') { &*argument } else { NAMES };
-        if !takes.split(' ').any(|taken| taken == option) {
-            return Err(Wrong(format!("{argument} is not for `compare {command}`")));
+            _ => options.named.push(argument),
         }
     }
     if let Some(own) = options.own {
@@ -188,10 +206,12 @@ fn options(
 /// # Errors
 /// When a command that cannot be told which server to be would have to be two, or any.
 fn serves_what_is_asked(command: &str, only: &[String]) -> Result<(), Wrong> {
-    let mut programs: Vec<&str> =
-        only.iter().filter_map(|name| Some(workload::find(name)?.program.name())).collect();
-    programs.sort_unstable();
-    programs.dedup();
+    let served = |program: &Program| {
+        let of = |name: &&String| workload::find(name).is_some_and(|it| it.program == *program);
+        let names: Vec<&str> = only.iter().filter(of).map(String::as_str).collect();
+        (!names.is_empty()).then(|| format!("{} ({})", program.name(), names.join(", ")))
+    };
+    let programs: Vec<String> = Program::ALL.iter().filter_map(served).collect();
     let lacks = "--own has no {program}, which stands for echo, time or chat:";
     match programs[..] {
         _ if command.contains("{program}") => Ok(()),
@@ -211,20 +231,45 @@ fn to_choose(command: &str) -> (&'static str, Vec<&'static str>) {
     }
 }
 
-pub(crate) fn help() -> String {
-    let mut help = String::from(include_str!("help.txt"));
-    for workload in WORKLOADS {
-        help += &format!("  {:<16} {}\n", workload.name, workload.about);
+/// Of all commands, or of one: what it does, and the options that it takes.
+///
+/// # Errors
+/// When there is no such command.
+pub(crate) fn help(commands: &[Command], of: Option<&String>) -> Result<String, Wrong> {
+    let of = of.map(|name| find(commands, name)).transpose()?;
+    let takes = |option: &str| of.is_none_or(|command| command.takes(option));
+    let chooses = |what| takes("--only") && of.is_none_or(|it| to_choose(it.name).0 == what);
+    let all = include_str!("help.txt");
+    let mut help = of.map_or_else(|| all.to_owned(), |command| part(all, command));
+    if chooses("workload") {
+        help += "\nWorkloads, each with the server that it is for:\n";
+        for Workload { name, program, about, .. } in WORKLOADS {
+            help += &format!("  {name:<16} {:<5} {about}\n", program.name());
+        }
     }
-    help += "\nFloods:\n";
-    for flood in &FLOODS {
-        help += &format!("  {:<16} {}\n", flood.name, flood.about);
+    if chooses("flood") {
+        let told = |it: &Flood| format!("  {:<16} {}\n", it.name, it.about);
+        help += &format!("\nFloods:\n{}", FLOODS.iter().map(told).collect::<String>());
     }
-    help += "\nPeers:\n";
-    for peer in peers::PEERS {
-        help += &format!("  {:<20} {} ({})\n", peer.name, peer.runtime, peer.lane.name());
+    if takes("--peers") {
+        let told = |it: &Peer| format!("  {:<20} {} ({})\n", it.name, it.runtime, it.lane.name());
+        help += &format!("\nPeers:\n{}", peers::PEERS.iter().map(told).collect::<String>());
     }
-    help
+    Ok(help)
+}
+
+/// Of the help the lines of a command, and of the options that it takes.
+fn part(help: &str, command: &Command) -> String {
+    let (name, mut is_its) = (format!("compare {} ", command.name), false);
+    let its = help.lines().filter(|line| {
+        is_its = match line.strip_prefix("  ") {
+            Some(rest) if rest.starts_with(' ') => is_its,
+            Some(option) => command.takes(option.split(' ').next().unwrap_or_default()),
+            None => line.starts_with(&name),
+        };
+        is_its
+    });
+    its.map(|line| line.to_owned() + "\n").collect()
 }
 
 fn names(list: &str, what: &str, known: &[&str]) -> Result<Vec<String>, Wrong> {
@@ -250,10 +295,18 @@ mod tests {
             (&["run", "--only", "chat"], "unknown workload 'chat'; there are echo-1, "),
             (&["run", "--clients", "x"], "--clients is a number from 4"),
             (&["run", "--port", "70000"], "--port is from 1024 to 31999"),
-            (&["run", "--fast"], "unknown option --fast"),
+            (&["run", "--fast"], "--fast is not for `compare run`; see `compare help run`"),
             (&["measure"], "unknown command measure"),
             (&["run", "--out"], "--out needs a directory"),
-            (&["publish", "--quick"], "--quick is not for `compare publish`"),
+            (&["publish", "--quick"], "--quick is not for `compare publish`; see `compare help "),
+            (&["net", "--only", "chat"], "--only is not for `compare net`"),
+            (&["help", "run", "--quick"], "--quick is not for `compare help`"),
+            (&["run", "--quick", "--full"], "--full is one too many"),
+            (
+                &["run", "--own", "a {port}", "--own", "b {port}"],
+                "--own is one too many: give an option once",
+            ),
+            (&["run", "--own", "sh -c 'exec a {port}'"], "has quotes, which no shell reads"),
             (&["account", "--only", "time"], "unknown server 'time'; there are echo, chat"),
             (&["floods", "--only", "rain"], "unknown flood 'rain'; there are none, connect-rst, "),
             (&["floods", "--seconds", "9"], "--seconds is not for `compare floods`"),
@@ -267,7 +320,7 @@ mod tests {
             (&["run", "--own", "a {port}"], "say with --only what it serves, such as echo-50"),
             (
                 &["run", "--only", "start,echo-1", "--own", "a {port}"],
-                "it cannot serve chat and echo",
+                "it cannot serve echo (echo-1) and chat (start)",
             ),
         ] {
             let arguments = arguments.iter().map(|argument| (*argument).to_owned());
@@ -291,7 +344,7 @@ mod tests {
 
     #[test]
     fn every_command_and_option_stands_in_the_help() {
-        let help = help();
+        let help = help(&COMMANDS, None).expect("all of it");
         for Command { name, takes, .. } in
             COMMANDS.iter().filter(|it| !["generate", "wire"].contains(&it.name))
         {
@@ -299,6 +352,28 @@ mod tests {
             let mut options = takes.split(' ').filter(|option| option.starts_with('-'));
             assert!(options.all(|it| help.contains(&format!("  {it} "))), "{takes}");
         }
+    }
+
+    #[test]
+    fn help_of_a_command_has_its_options_and_no_others() {
+        let said = |line: &str| match parse(&COMMANDS, line.split(' ').map(str::to_owned)) {
+            Ok((Command { name: "help", .. }, options)) => {
+                help(&COMMANDS, options.named.first()).map_err(|Wrong(why)| why)
+            }
+            _ => panic!("{line} asks for help"),
+        };
+        for line in ["help load", "load --help", "load echo 127.0.0.1:1 -h --rate"] {
+            let said = said(line).expect("it is known");
+            let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
+            let heads: Vec<_> = said.lines().filter(|line| !line.starts_with("   ")).collect();
+            let heads: Vec<_> = heads.into_iter().filter_map(first).collect();
+            assert_eq!(heads, ["compare", "--seconds", "--rate", "--clients"], "{said}");
+        }
+        assert!(said("run --help").expect("known").contains("  start            chat  from "));
+        assert!(said("floods -h").expect("known").contains("\nFloods:\n  none "));
+        assert_eq!(said("--help"), help(&COMMANDS, None).map_err(|Wrong(why)| why));
+        let unknown = said("help talk").expect_err("there is none");
+        assert_eq!(unknown, "unknown command talk; see `compare help`");
     }
 
     #[test]

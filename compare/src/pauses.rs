@@ -59,7 +59,7 @@ struct Pause {
 /// An error if any run could not be measured; what could is told nevertheless.
 pub(crate) fn pauses(options: &Options) -> Result<()> {
     let (machine, peers) = prepare::ours(options)?;
-    let file = place::fresh(options.out.as_deref())?.join("pauses.svg");
+    let folder = place::fresh(options.out.as_deref())?;
     let extent = usize::from(options.extent > Extent::Quick);
     let window = WINDOWS[extent];
     let trials = trials(machine.clients().min(options.clients), window);
@@ -71,6 +71,8 @@ pub(crate) fn pauses(options: &Options) -> Result<()> {
     let samples = measure(&machine, PATIENCE[extent], 1, &trials, run)?;
     println!("{}{LEGEND}", table(&COLUMNS, &samples).text());
     if let Some(svg) = picture(&samples) {
+        let file = folder.join("pauses.svg");
+        fs::create_dir_all(folder)?;
         fs::write(&file, svg)?;
         eprintln!("the picture is {}", file.display());
     }

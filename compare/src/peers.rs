@@ -124,12 +124,16 @@ pub(crate) const OWN: &str = "own";
 /// The user's own, which serves all programs if `command` says `{program}`.
 ///
 /// # Errors
-/// When the command has no place for the port.
+/// When the command has no place for the port, or wants a shell.
 pub(crate) fn own(command: &str) -> Result<Peer, Wrong> {
     if !command.contains("{port}") {
         return Err(Wrong(format!(
             "--own '{command}' says nowhere on which port it listens: write {{port}} there"
         )));
+    }
+    if command.contains(['\'', '"']) {
+        let why = "has quotes, which no shell reads: put it into a script";
+        return Err(Wrong(format!("--own {command} {why}")));
     }
     // Once a process: what names a peer lives as long as this program.
     let command: &str = command.to_owned().leak();

@@ -44,13 +44,15 @@ fn target(asked: Option<OsString>) -> PathBuf {
     asked.map_or_else(|| above().join("target"), PathBuf::from)
 }
 
-/// A new run's folder: `out`, or one that is named after the time.
+/// A new run's folder: `out`, or one that is named after the time. It is made when the first is kept
+/// there, so that a run which never begins leaves none.
 ///
 /// # Errors
 /// When it cannot be made, or something would be lost in it.
 pub(crate) fn fresh(out: Option<&Path>) -> Result<PathBuf, Wrong> {
     let folder = out.map_or_else(by_time, Path::to_owned);
     let wrong = |why: String| Wrong(format!("--out {}: {why}", folder.display()));
+    let is_new = !folder.exists();
     let made = fs::create_dir_all(&folder).and_then(|()| folder.canonicalize());
     let made = made.map_err(|error| wrong(format!("it cannot be made: {error}")))?;
     if published().canonicalize().is_ok_and(|published| published == made) {
@@ -58,6 +60,9 @@ pub(crate) fn fresh(out: Option<&Path>) -> Result<PathBuf, Wrong> {
     }
     if [RESULTS, JOURNAL].iter().any(|file| made.join(file).exists()) {
         return Err(wrong("it holds a run; give another, or --resume".into()));
+    }
+    if is_new {
+        let _holds_something = fs::remove_dir(&made);
     }
     Ok(made)
 }

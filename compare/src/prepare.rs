@@ -59,7 +59,7 @@ pub(crate) fn present(
 /// Returns the names of those that cannot be built; an older build of theirs may still lie there.
 pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {
     let mut failed = Vec::new();
-    for peer in peers {
+    for peer in peers.iter().filter(|peer| !matches!(peer.start, Start::Line(..))) {
         let name = peer.name;
         eprintln!("building {name}");
         match (one(peer, None)?, peer.start) {

@@ -90,10 +90,12 @@ impl Server {
     /// # Errors
     /// With what it said last, once it has ended.
     pub(crate) fn runs(&mut self) -> Result<()> {
-        if self.child.try_wait()?.is_none() {
-            return Ok(());
-        }
-        Err(self.last_words().unwrap_or_else(|| "it ended without a word".into()).into())
+        let Some(ended) = self.child.try_wait()? else { return Ok(()) };
+        let without = match ended.success() {
+            true => "it ended by itself: a server must stay in the foreground",
+            false => "it ended without a word",
+        };
+        Err(self.last_words().unwrap_or_else(|| without.into()).into())
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -124,7 +126,8 @@ impl Server {
         // A crowd of this thread waits exactly, and a server must not inherit that.
         set_current_timer_slack(None)?;
         let child = machine.on_server_core(|| running::start(&mut command))?;
-        let child = child.map_err(|error| format!("it cannot be started: {error}"))?;
+        let program = command.get_program().to_string_lossy();
+        let child = child.map_err(|error| format!("'{program}' cannot be started: {error}"))?;
         Ok(Server { child, address, log: log_of(address) })
     }
 

@@ -18,16 +18,16 @@ use crate::wrong::Wrong;
 /// What each of them is called.
 const NAMES: [char; 8] = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'];
 
-const LEGEND: &str = "Medians with least and most, and behind a peer's how it stands to ours there. \
-By A: that median by A's. ±: the noise of both together (the band in which ours differs from itself, \
-of each); ≈ is within it, or with runs of the one among those of the other. Where ± lacks, a result has \
-no such band, and nothing is judged. On another machine all figures are that machine's: hold the × \
-behind them against each other.";
+const LEGEND: &str = "A figure is a median, with the least and the most behind it; of a peer, how it \
+stood to ours in that result (×, or ≈ where the two were equal) follows. `B by A` is the one median by \
+the other. The noise, ±, is how far ours was from itself in A and in B together. ≈ stands for less than \
+that, and for runs of B that lie among those of A. Without ±, ours did not run twice in one of them, \
+and nothing is judged. Figures of another machine are that machine's: compare what stands to ours.";
 
 /// Prints the tables.
 ///
 /// # Errors
-/// When there are fewer than two, too many, or one that cannot be read.
+/// When there are fewer than two, too many, one that cannot be read, or nothing to compare.
 pub(crate) fn show(options: &Options) -> Result<()> {
     let (files, most) = (&options.named, NAMES.len());
     if !(2..=most).contains(&files.len()) {
@@ -35,18 +35,24 @@ pub(crate) fn show(options: &Options) -> Result<()> {
         return Err(Wrong(why).into());
     }
     let read = |file: &String| {
-        let file = Path::new(file);
+        let (name, file) = (file, Path::new(file));
+        if file.is_file() && file.extension().is_none_or(|it| it != "json") {
+            let why = format!("{name} is no result: give a run's folder, or the {RESULTS} in it");
+            return Err(Wrong(why).into());
+        }
         Results::read(&if file.is_dir() { file.join(RESULTS) } else { file.to_owned() })
     };
     let all = files.iter().map(read).collect::<Result<Vec<_>>>()?;
     for ((name, file), results) in NAMES.iter().zip(files).zip(&all) {
         println!("{name}: {file}, `{}`: {}\n", results.asked(), machine(&results.card));
     }
-    print!("{}", text(&all, options));
+    print!("{}", text(&all, options)?);
     Ok(())
 }
 
-fn text(all: &[Results], options: &Options) -> String {
+/// # Errors
+/// When the first has nothing that another one has too.
+fn text(all: &[Results], options: &Options) -> Result<String> {
     let (mut changed, mut tables) = (table("changed", all), String::new());
     for workload in WORKLOADS.iter().filter(|workload| options.chose(workload.name)) {
         let mut table = table(workload.name, all);
@@ -68,10 +74,15 @@ fn text(all: &[Results], options: &Options) -> String {
         }
     }
     if tables.is_empty() {
-        return "The first and the others have no figure that both may rank.\n".into();
+        let mut why = String::from("no figure may be ranked in A and in another one");
+        for (name, results) in NAMES.iter().zip(all) {
+            let has = WORKLOADS.iter().map(|it| it.name).filter(|it| results.rounds(it) > 0);
+            why += &format!("; {name} has {}", has.collect::<Vec<_>>().join(", "));
+        }
+        return Err(why.into());
     }
     let changed = if changed.is_empty() { "Nothing changed.\n".into() } else { changed.text() };
-    format!("{changed}\n{LEGEND}\n{tables}")
+    Ok(format!("{changed}\n{LEGEND}\n{tables}"))
 }
 
 fn table(head: &str, all: &[Results]) -> Table {
@@ -143,7 +154,7 @@ mod tests {
                 *value *= times(&run.peer, key);
             }
         }
-        text(&[before, now], &Options::default())
+        text(&[before, now], &Options::default()).expect("figures")
     }
 
     #[test]
@@ -169,7 +180,7 @@ mod tests {
         for run in wide.samples.iter_mut().filter(|run| run.round > 2) {
             run.outcome.set("cpu_us", run.outcome.metrics["cpu_us"] * 3.0);
         }
-        let text = text(&[made_up::results(), wide], &Options::default());
+        let text = text(&[made_up::results(), wide], &Options::default()).expect("figures");
         assert!(text.starts_with("Nothing changed.") && text.contains("≈ ±6 %"), "{text}");
     }
 
@@ -178,8 +189,18 @@ mod tests {
         let mut alone = made_up::results();
         alone.samples.retain(|run| run.peer != crate::results::OURS_AGAIN);
         alone.samples.iter_mut().for_each(|run| run.outcome.set("cpu_us", 40.0));
-        let text = text(&[made_up::results(), alone], &Options::default());
+        let text = text(&[made_up::results(), alone], &Options::default()).expect("figures");
         assert!(text.starts_with("Nothing changed."), "{text}");
         assert!(text.contains("| ours: CPU µs | 4.12 (4.04–4.20) | 40 | 9.71× |"), "{text}");
+    }
+
+    #[test]
+    fn who_has_what_is_told_where_there_is_nothing_to_compare() {
+        let (one, mut other) = (made_up::results(), made_up::results());
+        other.samples.retain(|run| run.workload == "chat-200");
+        let only = Options { only: vec!["chat-1000".into()], ..Options::default() };
+        let why = text(&[one, other], &only).expect_err("B lacks it").to_string();
+        assert!(why.starts_with("no figure may be ranked in A and in another one"), "{why}");
+        assert!(why.ends_with("; A has chat-200, chat-1000; B has chat-200"), "{why}");
     }
 }

@@ -1,5 +1,5 @@
-//! Runs of ours alone, held beside each other and told as a table: what `pauses`, `edit` and
-//! `floods` have in common. Knows not what is tried.
+//! Runs held beside each other and told as a table: what `pauses`, `edit`, `floods` and `cores` have in
+//! common. Knows not what is tried.
 
 use std::time::Duration;
 

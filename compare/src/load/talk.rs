@@ -160,7 +160,8 @@ impl Talk {
         outcome.fault = heard.ledger.faults().into_iter().chain(told).reduce(|a, b| a + "; " + &b);
         let closed = heard.closed();
         if closed > 0 && outcome.fault.is_none() {
-            outcome.fault = Some(format!("{closed} clients were dropped"));
+            let all = heard.ears.len();
+            outcome.fault = Some(format!("the server closed {closed} of {all} connections"));
         }
     }
 }

@@ -37,8 +37,9 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     let mut crowd = Crowd::new()?;
     let mut watch = Watch { seconds: vec![0; clients], ..Watch::default() };
     join(job, &mut crowd, clients, |client, news| watch.take(client, news))?;
-    // At least one tick of every client before.
-    let warm = Instant::now() + Duration::from_millis(1100);
+    // To the middle of the next second, so that no tick falls on an edge of the window.
+    let into = Duration::from_nanos(UNIX_EPOCH.elapsed()?.subsec_nanos().into());
+    let warm = Instant::now() + Duration::from_millis(1500) - into;
     crowd.pump_until(warm, |client, news| watch.take(client, news))?;
     job.process().settle(SETTLED / 4)?;
     if let Some(deaf) = watch.seconds.iter().position(|second| *second == 0) {

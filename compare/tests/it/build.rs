@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::{folder, lines};
+use crate::{folder, lines, the_error};
 
 #[test]
 fn a_peer_is_built_from_nothing_and_its_cost_told() {
@@ -20,4 +20,13 @@ fn a_peer_is_built_from_nothing_and_its_cost_told() {
     assert_eq!(output.status.code(), Some(0));
     assert!(!folder.join("compare-cold").exists(), "nothing is left");
     fs::remove_dir_all(folder).expect("it is ours");
+}
+
+#[test]
+fn of_what_is_not_built_it_is_told_why() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+    let output = command.args(["build", "--peers", "node"]).output().expect("it is built");
+    let why = "node is a script, or ours with an option: nothing to build";
+    assert_eq!(the_error(&output), (Some(0), why.into()));
+    assert_eq!(lines(&output.stdout), [""; 0]);
 }

@@ -34,6 +34,7 @@ fn told_of(name: &str, [script, arguments]: [&str; 2], only: &str, from: &str, t
     let output = asked(&folder, only, &format!("python3 {} {arguments}", broken.display()));
     let (code, told) = the_error(&output);
     assert_eq!(code, Some(1), "{told}");
+    assert!(!folder.join("out").exists(), "a folder is left");
     // Killed is not ended yet.
     let asked = Instant::now();
     while runs(&broken) {
@@ -149,13 +150,21 @@ fn a_server_that_ends_is_told_what_it_said_last() {
     let told =
         told_of("asked", ECHO, "echo-50", "    while", "    import os\n    os._exit(7)\n    while");
     assert_eq!(told, "echo: it ended when it was asked: it ended without a word");
+    let (from, daemon) =
+        ("    await server.serve", "    import os\n    if os.fork(): os._exit(0)\n");
+    let told = told_of("daemon", ECHO, "echo-50", from, &(daemon.to_owned() + from));
+    assert!(told.ends_with(": it ended by itself: a server must stay in the foreground"), "{told}");
 }
 
 #[test]
 fn a_command_that_cannot_be_started_or_never_listens_is_told_so_and_one_without_port_is_wrong() {
     let folder = folder("start");
     for (own, code, said) in [
-        ("./nobody {port}", 1, "own, echo: it cannot be started: No such file or directory"),
+        (
+            "./nobody {port}",
+            1,
+            "own, echo: './nobody' cannot be started: No such file or directory",
+        ),
         ("sleep 60 {port}", 1, "own, echo: it does not listen on port "),
         ("python3 echo.py", 2, "--own 'python3 echo.py' says nowhere on which port it listens"),
     ] {

@@ -21,6 +21,7 @@ fn what_cannot_be_shown_is_told_in_one_line() {
         (&["a", "b", "--only", "chat"], 2, "unknown workload 'chat'"),
         (&["a", "b", "--quick"], 2, "--quick is not for `compare show`"),
         (&["/nowhere/a.json", "b"], 1, "cannot read /nowhere/a.json, which a finished run has"),
+        (&["Cargo.toml", "b"], 2, "Cargo.toml is no result: give a run's folder, or the results"),
         (&[&*folder_of, "b"], 1, &format!("{torn} is damaged")),
     ] {
         let (exit, said) = the_error(&show(arguments));
