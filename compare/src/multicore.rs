@@ -27,7 +27,7 @@ const ROUNDS: [usize; 2] = [1, 5];
 const WINDOW: u64 = 700;
 
 /// Time for runs that do not count since the cores were apart.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
 
 /// Time that the processes of ours have for listening.
 const LISTENING: Duration = Duration::from_secs(5);
@@ -49,7 +49,8 @@ all cores. Where it is busy for 0.9 of one, there are no more round trips becaus
 /// An error if any run could not be measured; what could is told nevertheless.
 pub(crate) fn cores(options: &Options) -> Result<()> {
     let (machine, peers) = prepare::some(options, |_| true)?;
-    let rounds = ROUNDS[usize::from(options.extent > Extent::Quick)];
+    let extent = usize::from(options.extent > Extent::Quick);
+    let rounds = ROUNDS[extent];
     let all = format!("{} cores", machine.wide().cores());
     let trials = peers.iter().flat_map(|peer| {
         [(ONE, machine), (&*all, machine.wide())].map(|(variant, machine)| Trial {
@@ -60,7 +61,8 @@ pub(crate) fn cores(options: &Options) -> Result<()> {
         })
     });
     let run = |(machine, peer): &_| one(machine, peer);
-    let mut samples = measure(&machine, PATIENCE, rounds, &trials.collect::<Vec<_>>(), run)?;
+    let mut samples =
+        measure(&machine, PATIENCE[extent], rounds, &trials.collect::<Vec<_>>(), run)?;
     hold(&mut samples, ONE, &["rate"]);
     println!("{WORKLOAD}, closed loop:\n\n{}{LEGEND}", table(&COLUMNS, &samples).text());
     if samples.iter().any(|sample| sample.outcome.apart) {

@@ -74,7 +74,8 @@ fn own(options: &Options, folder: &Path) -> Result<()> {
     }
 }
 
-/// The other commands, for seconds each, of what is built already, and two results side by side.
+/// The other commands, for seconds each, of what is built already, and the results beside themselves, of
+/// which some may surely be ranked.
 fn others(options: &Options, folder: &Path) -> Result<()> {
     for (command, keeps) in [
         ("bench --no-build --clients 100 --rounds 1 --only burst-chat", true),
@@ -97,7 +98,7 @@ fn others(options: &Options, folder: &Path) -> Result<()> {
         return Err("net fails".into());
     }
     let mut show = compare(&Options::default(), "show");
-    succeeds(show.arg(folder).arg(folder.join("own")), "show")
+    succeeds(show.arg(folder).arg(folder), "show")
 }
 
 fn succeeds(command: &mut Command, what: &str) -> Result<()> {
