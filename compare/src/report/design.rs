@@ -34,7 +34,8 @@ pub(super) fn pairs(results: &Results) -> impl Iterator<Item = (&Facts, &Facts)>
 
 /// A row for each runtime.
 pub(super) fn table(results: &Results) -> String {
-    let held = HELD.into_iter().filter_map(|(name, key)| Some((name, metric(name, key)?)));
+    let held = HELD.into_iter().filter(|(name, _)| results.rounds(name) > 0);
+    let held = held.filter_map(|(name, key)| Some((name, metric(name, key)?)));
     let heads = held.clone().flat_map(|(name, metric)| {
         let documented = format!("{name}, {}: as documented", results.head(name, metric));
         [documented, "the same design".into(), "by that".into()]
@@ -51,7 +52,7 @@ pub(super) fn table(results: &Results) -> String {
         }
         table.row(row);
     }
-    if table.is_empty() {
+    if table.is_empty() || held.clone().next().is_none() {
         return String::new();
     }
     format!(
