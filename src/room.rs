@@ -42,7 +42,8 @@ pub(crate) const BACKLOG_BYTES: usize = 1024 * 1024;
 pub(crate) const LINE_BYTES: usize = 4096;
 
 /// Bytes that may be pending for one member alone ([`Member::tell`]), with the rest of the one line
-/// that is taken in part; that rest always has its place.
+/// that is taken in part, which always has its place, and the lines that are held before an answer,
+/// which have half of it.
 pub(crate) const PENDING_BYTES: usize = 4096;
 
 /// Lines of the history that a newcomer can read, at most.

@@ -1,7 +1,8 @@
 //! A member's place in the backlog: which lines it has still to take, and their copying out.
 //!
 //! What a member is due, in this order: the bytes in `pending` (the rest of a line that it took in
-//! part, then what it alone was told), and the lines from number `next` on, without its own.
+//! part, then what it alone was told, with the lines that [`Cursor::hold`] put before that), and the
+//! lines from number `next` on, without its own.
 //!
 //! ```text
 //! pending  "lo\r\n"             fill copied 4 bytes pending, 4 of line 7 and 5 of line 9, and the
@@ -12,8 +13,9 @@
 //!
 //! [`Cursor::fill`] copies from the front of that sequence and moves nothing, since the socket may
 //! take fewer bytes than it is given. [`Cursor::consume`] moves behind all of it, or walks the
-//! same sequence for as many bytes as were written. The rest of the line in which they end moves to `pending`, so `next`
-//! never stands within a line, and the backlog may drop any line between two writes.
+//! same sequence for as many bytes as were written. The rest of the line in which they end moves to
+//! `pending`, so `next` never stands within a line, and the backlog may drop any line between two
+//! writes.
 
 use std::task::Waker;
 
@@ -32,7 +34,7 @@ pub(super) struct Cursor {
     missed: u64,
     /// Bytes for this member alone, to be taken before any line.
     pub(super) pending: Vec<u8>,
-    /// Lines that begin in `pending`.
+    /// Lines that begin in `pending`, to be counted once all of it is taken.
     held: u64,
     /// Woken when something is due to this member alone; the ring would wake everybody.
     pub(super) waker: Option<Waker>,
