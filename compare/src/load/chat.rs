@@ -28,7 +28,7 @@ pub(super) fn run(job: &Job) -> Result<Outcome> {
     if deaf > 0 {
         talk.join_deaf(job, deaf)?;
     }
-    let silence = if speakers == 1 { QUIET } else { Duration::ZERO };
+    let silence = if speakers == 1 && rate == 0 { QUIET } else { Duration::ZERO };
     measure(&mut talk, job, Pace { rate, burst, silence })
 }
 
