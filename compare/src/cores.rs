@@ -2,7 +2,8 @@
 //!
 //! The host of a virtual machine moves its cores. Where they stop sharing a cache, all that the
 //! server and the generator hand each other costs several times as much: an echo took 4.2 µs of
-//! CPU instead of 1.55. Such a run compares with no other.
+//! CPU instead of 1.55. Where they become two threads of one core, what they hand each other is
+//! cheap, and each has half of the core. Either run compares with no other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,14 +14,16 @@ use crate::machine::{Machine, pin};
 use crate::results::{Outcome, Sample};
 use crate::stats::spread;
 
-/// Cores are apart from so many times the least distance on: within a cache it varied by 1.6, and
-/// from one cache to the next it was 3 to 6 times as far.
-const APART: f64 = 2.0;
+/// Cores were moved when they are so many times as far from each other as usual, or as near: within
+/// a cache it varied by 1.6, from one cache to the next it was 3 to 6 times as far, and a third
+/// within one core.
+const MOVED: f64 = 2.0;
 
-/// A run is made so often, at most, to have it with cores that are together.
+/// A run is made so often, at most, to have it with cores where they usually are.
 const TRIES: usize = 4;
 
-/// Between two looks at how far the cores are.
+/// Looks at how far the cores are, before the first run, and the time between two.
+const LOOKS: usize = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Round trips of one series, and series of one look.
@@ -29,8 +32,8 @@ const SERIES: usize = 11;
 
 pub(crate) struct Cores {
     machine: Machine,
-    /// Nanoseconds, the least of all looks.
-    least: f64,
+    /// Nanoseconds, of each run and of a few looks before the first.
+    seen: Vec<f64>,
     /// Time that is left for waiting, and for runs that do not count.
     patience: Duration,
 }
@@ -38,63 +41,60 @@ pub(crate) struct Cores {
 impl Cores {
     /// `made` are the runs that these go on with.
     pub(crate) fn new(machine: &Machine, patience: Duration, made: &[Sample]) -> Result<Cores> {
-        let mut cores = Cores { machine: *machine, least: least(made), patience };
-        for _ in 0..10 {
-            cores.look()?;
+        let mut seen: Vec<f64> = made.iter().filter_map(during).collect();
+        for _ in 0..LOOKS {
+            seen.push(distance(machine)?);
             std::thread::sleep(PAUSE);
         }
-        Ok(cores)
+        Ok(Cores { machine: *machine, seen, patience })
     }
 
-    /// Waits until the cores are together and makes the run; again if they did not stay so. The
-    /// last one counts.
+    /// Waits until the cores are where they usually are and makes the run; again if they did not
+    /// stay there. The last one counts.
     pub(crate) fn together(&mut self, mut run: impl FnMut() -> Outcome) -> Result<Outcome> {
+        let usual = usual(self.seen.iter().copied());
         let mut tried = 0;
         loop {
-            let (before, started) = (self.wait()?, Instant::now());
+            let (before, started) = (self.wait(usual)?, Instant::now());
             let mut outcome = run();
-            let distance = before.max(self.look()?);
-            outcome.set(DISTANCE, distance);
+            let after = distance(&self.machine)?;
+            let distance = if is_moved(before, usual) { before } else { after };
             tried += 1;
-            let good = outcome.fault.is_some() || !is_apart(distance, self.least);
+            let good = outcome.fault.is_some() || !is_moved(distance, usual);
             if good || tried == TRIES || self.patience.is_zero() {
+                outcome.set(DISTANCE, distance);
+                self.seen.push(distance);
                 return Ok(outcome);
             }
             self.patience = self.patience.saturating_sub(started.elapsed());
         }
     }
 
-    fn wait(&mut self) -> Result<f64> {
+    fn wait(&mut self, usual: f64) -> Result<f64> {
         let started = Instant::now();
-        let mut distance = self.look()?;
-        while is_apart(distance, self.least) && started.elapsed() < self.patience {
+        let mut now = distance(&self.machine)?;
+        while is_moved(now, usual) && started.elapsed() < self.patience {
             std::thread::sleep(PAUSE);
-            distance = self.look()?;
+            now = distance(&self.machine)?;
         }
         self.patience = self.patience.saturating_sub(started.elapsed());
-        Ok(distance)
-    }
-
-    fn look(&mut self) -> Result<f64> {
-        let distance = distance(&self.machine)?;
-        self.least = self.least.min(distance);
-        Ok(distance)
+        Ok(now)
     }
 }
 
 /// What the distance during a run is called among its figures.
 const DISTANCE: &str = "cores_ns";
 
-/// Marks the runs whose cores were apart.
+/// Marks the runs whose cores were elsewhere than in most.
 pub(crate) fn mark(samples: &mut [Sample]) {
-    let least = least(samples);
+    let usual = usual(samples.iter().filter_map(during));
     for sample in samples {
-        sample.outcome.apart = during(sample).is_some_and(|distance| is_apart(distance, least));
+        sample.outcome.apart = during(sample).is_some_and(|distance| is_moved(distance, usual));
     }
 }
 
-fn least(samples: &[Sample]) -> f64 {
-    samples.iter().filter_map(during).fold(f64::INFINITY, f64::min)
+fn usual(distances: impl Iterator<Item = f64>) -> f64 {
+    spread(distances).map_or(0.0, |spread| spread.median)
 }
 
 fn during(sample: &Sample) -> Option<f64> {
@@ -102,8 +102,8 @@ fn during(sample: &Sample) -> Option<f64> {
 }
 
 /// Never where the two are one core, and both distances 0.
-fn is_apart(distance: f64, least: f64) -> bool {
-    distance > least * APART
+fn is_moved(distance: f64, usual: f64) -> bool {
+    distance > usual * MOVED || distance * MOVED < usual
 }
 
 /// Nanoseconds that a cache line takes from the generator's core to the server's and back; 0
@@ -150,17 +150,20 @@ mod tests {
     use crate::report::made_up;
 
     #[test]
-    fn runs_whose_cores_were_apart_are_marked() {
+    fn runs_whose_cores_were_elsewhere_than_in_most_are_marked() {
         let mut samples = made_up::results().samples;
-        samples.truncate(4);
-        let mut marked = |distances: [f64; 4]| -> Vec<bool> {
+        samples.truncate(5);
+        let mut marked = |distances: [f64; 5]| -> Vec<bool> {
             for (sample, distance) in samples.iter_mut().zip(distances) {
                 sample.outcome.set(DISTANCE, distance);
             }
             mark(&mut samples);
             samples.iter().map(|sample| sample.outcome.apart).collect()
         };
-        assert_eq!(marked([95.0, 140.0, 380.0, 540.0]), [false, false, true, true]);
-        assert_eq!(marked([0.0; 4]), [false; 4]);
+        let far = [95.0, 140.0, 110.0, 380.0, 540.0];
+        assert_eq!(marked(far), [false, false, false, true, true]);
+        let near = [48.0, 170.0, 140.0, 50.0, 200.0];
+        assert_eq!(marked(near), [true, false, false, true, false]);
+        assert_eq!(marked([0.0; 5]), [false; 5]);
     }
 }

@@ -13,7 +13,7 @@ use crate::workload::{self, Extent, Load, Program, WORKLOADS, Workload};
 /// Rounds of a workload that is asked for by its name.
 const ROUNDS_BY_NAME: usize = 3;
 
-/// Time for runs that do not count since the cores were apart, by that of the others.
+/// Time for runs that do not count since the host moved the cores, by that of the others.
 const PATIENCE: f64 = 0.25;
 
 pub(crate) struct Task {

@@ -68,7 +68,7 @@ differs from itself; what has neither × nor ≈ is told and not ranked. The ban
 far equals are apart, so that the band of less than three is ±15 % at least; take what has n=2 or † as a \
 first look, to be measured again with `--rounds 5`. CPU is of a delivery, in an echo of a round trip; \
 memory is the process's own (RSS), without what the kernel holds for its sockets. Not ranked are \
-runs that the generator limited, or during which the two cores were apart. Microseconds and bytes are \
+runs that the generator limited, or before or after which the host had moved the two cores. Microseconds and bytes are \
 this machine's alone. Ratios carry over to machines like it; for another kind, measure there and hold \
 both against each other with `compare show`.";
 

@@ -50,7 +50,7 @@ pub(crate) struct Outcome {
     /// Why the run does not count.
     pub(crate) fault: Option<String>,
     pub(crate) bound: Bound,
-    /// The two cores were far from each other: the run is not ranked.
+    /// The host had moved the two cores: the run is not ranked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) apart: bool,
     pub(crate) metrics: BTreeMap<String, f64>,
