@@ -211,7 +211,7 @@ pub(crate) fn generator(job: &Job) -> Result<Outcome> {
     running::end(&mut child);
     let said: Option<Outcome> =
         serde_json::from_str(&said?).map_err(|_| "the generator ended without a word")?;
-    let late = || Outcome::invalid("the server took no clients, or answered none, in time");
+    let late = || Outcome::invalid("the server did not take or answer all clients in time");
     Ok(said.unwrap_or_else(late))
 }
 
