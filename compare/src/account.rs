@@ -105,7 +105,7 @@ fn echo(job: &Job, mut dice: Dice, rough: Rough) -> Result<[u64; 2]> {
     let most = [60, 1500, 6000][dice.below(3)];
     let mut echo = Echo::new(CONNECTIONS, HEAD + 1 + dice.below(most))?;
     echo.crowd.rough = Some(rough);
-    join(job, &mut echo.crowd, CONNECTIONS, |_, _| Ok(()))?;
+    join(job, &mut echo.crowd, CONNECTIONS, &mut |_, _| Ok(()))?;
     let time = Duration::from_millis(20 + dice.below(400) as u64);
     let pace = Pace::new(0, 1 + dice.below(3) as u32);
     answer_until(&mut echo, pace, Instant::now() + time)?;
@@ -133,7 +133,7 @@ fn echo(job: &Job, mut dice: Dice, rough: Rough) -> Result<[u64; 2]> {
 fn chat(job: &Job, mut dice: Dice, mut rough: Rough) -> Result<[u64; 2]> {
     let (clients, is_long) = (3 + dice.below(8), dice.one_in(5));
     let most = if is_long { 900 } else { [40, 900][dice.below(2)] };
-    let mut talk = Talk::new(clients, clients, 20 + dice.below(most), 1)?;
+    let mut talk = Talk::new(clients, clients, 20 + dice.below(most))?;
     (rough.unseen, rough.least_room) = (&UNSEEN, ROOM);
     // Fast enough for who reads slowly to fall behind.
     rough.sends = if is_long { [20_000; 4] } else { [50, 1500, 1500, 20_000] };

@@ -51,6 +51,9 @@ pub(crate) enum News<'a> {
     Closed,
 }
 
+/// Who is handed each client's news; an error ends the run.
+pub(crate) type Take<'a> = &'a mut dyn FnMut(usize, News) -> Result<()>;
+
 impl<'a> News<'a> {
     /// Those that came, if any.
     ///
@@ -81,10 +84,6 @@ impl Crowd {
         })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.clients.len()
-    }
-
     /// Connects one more client, and waits until it is.
     pub(crate) fn connect(&mut self, address: SocketAddr) -> Result<()> {
         let socket = match &mut self.rough {
@@ -96,16 +95,12 @@ impl Crowd {
                 Socket(stream)
             }
         };
-        self.clients.push(None);
-        self.register(self.clients.len() - 1, socket, false)
+        self.register(self.clients.len(), socket, false)
     }
 
     /// Begins to connect a client, in place of one that was closed or as a new one;
     /// [`News::Connected`] tells when it is.
     pub(crate) fn begin(&mut self, client: usize, address: SocketAddr) -> Result<()> {
-        if self.clients.len() <= client {
-            self.clients.resize_with(client + 1, || None);
-        }
         let socket = Socket::connect(address, None, None)?;
         socket.0.set_nodelay(true)?;
         self.register(client, socket, true)
@@ -149,24 +144,25 @@ impl Crowd {
     }
 
     /// Waits for news, once and at most until `deadline`, and hands it to `take`.
-    pub(crate) fn pump(
-        &mut self,
-        deadline: Instant,
-        mut take: impl FnMut(usize, News) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn pump(&mut self, deadline: Instant, take: Take) -> Result<()> {
         if let Some(rough) = &mut self.rough {
             return rough.pump(&mut self.clients, deadline, take);
         }
-        let mut events = self.wait(deadline)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut events = std::mem::take(&mut self.events);
+        match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&left.try_into()?)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
         for event in events.drain(..) {
             let (data, flags) = (event.data, event.flags);
             let client = data.u64() as usize;
             if flags.contains(epoll::EventFlags::OUT) {
-                self.writable(client, &mut take)?;
+                self.writable(client, take)?;
             }
             let ended = epoll::EventFlags::HUP | epoll::EventFlags::ERR;
             if flags.intersects(epoll::EventFlags::IN | ended) {
-                self.readable(client, flags.contains(epoll::EventFlags::RDHUP), &mut take)?;
+                self.readable(client, flags.contains(epoll::EventFlags::RDHUP), take)?;
             }
         }
         self.events = events;
@@ -174,23 +170,14 @@ impl Crowd {
     }
 
     /// Hands all news until `end` to `take`.
-    pub(crate) fn pump_until(
-        &mut self,
-        end: Instant,
-        mut take: impl FnMut(usize, News) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn pump_until(&mut self, end: Instant, take: Take) -> Result<()> {
         while Instant::now() < end {
-            self.pump(end, &mut take)?;
+            self.pump(end, take)?;
         }
         Ok(())
     }
 
-    fn readable(
-        &mut self,
-        client: usize,
-        has_end: bool,
-        take: &mut impl FnMut(usize, News) -> Result<()>,
-    ) -> Result<()> {
+    fn readable(&mut self, client: usize, has_end: bool, take: Take) -> Result<()> {
         loop {
             // A client that `take` closed meanwhile has no news.
             let Some(Client { socket, .. }) = &self.clients[client] else { return Ok(()) };
@@ -210,11 +197,7 @@ impl Crowd {
     }
 
     /// The first edge is the end of connecting, later ones are room for what is unsent.
-    fn writable(
-        &mut self,
-        client: usize,
-        take: &mut impl FnMut(usize, News) -> Result<()>,
-    ) -> Result<()> {
+    fn writable(&mut self, client: usize, take: Take) -> Result<()> {
         let Some(Client { socket, connecting, unsent, .. }) = &mut self.clients[client] else {
             return Ok(());
         };
@@ -238,18 +221,10 @@ impl Crowd {
         let ready = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP;
         let flags = ready | epoll::EventFlags::ET;
         epoll::add(&self.epoll, &socket.0, epoll::EventData::new_u64(client as u64), flags)?;
+        self.clients.resize_with(self.clients.len().max(client + 1), || None);
         self.clients[client] =
             Some(Client { socket, connecting, unsent: VecDeque::new(), ends: false });
         Ok(())
-    }
-
-    fn wait(&mut self, deadline: Instant) -> Result<Vec<epoll::Event>> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut events = std::mem::take(&mut self.events);
-        match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&left.try_into()?)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(events),
-            Err(error) => Err(error.into()),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Bits of a bucket's place within its octave.
+/// Bits of a bucket's place within its octave, below its highest one.
 const BITS: u32 = 5;
 
 #[derive(Clone, Default)]
@@ -36,37 +36,32 @@ impl Histogram {
     pub(crate) fn quantile(&self, q: f64) -> u64 {
         let wanted = (self.total as f64 * q).ceil().max(1.0) as u64;
         let mut seen = 0;
-        for (bucket, count) in self.counts.iter().enumerate() {
+        for (nanos, count) in self.pairs() {
             seen += count;
             if seen >= wanted {
-                return lowest(bucket + 1).saturating_sub(1).min(self.max);
+                return nanos;
             }
         }
         self.max
     }
 
-    /// The buckets that hold something: nanoseconds and count.
-    pub(crate) fn pairs(&self) -> Vec<(u64, u64)> {
-        let filled = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
-        filled
-            .map(|(bucket, count)| (lowest(bucket + 1).saturating_sub(1).min(self.max), *count))
-            .collect()
+    /// Of each bucket, the nanoseconds that nothing in it is above, and its count.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (u64, u64)> {
+        let most = |bucket| lowest(bucket + 1).saturating_sub(1).min(self.max);
+        self.counts.iter().enumerate().map(move |(bucket, count)| (most(bucket), *count))
     }
 }
 
+/// Halved so often that it has no more bits than a place, with its highest one.
 fn bucket(nanos: u64) -> usize {
-    let octave = 63 - nanos.max(1).leading_zeros();
-    if octave < BITS {
-        return nanos as usize;
-    }
-    let place = (nanos >> (octave - BITS)) & ((1 << BITS) - 1);
-    ((octave - BITS + 1) as usize) << BITS | place as usize
+    let halvings = (63 - BITS).saturating_sub(nanos.leading_zeros());
+    ((halvings as usize) << BITS) + (nanos >> halvings) as usize
 }
 
 /// The lowest nanosecond of a bucket.
 fn lowest(bucket: usize) -> u64 {
-    let (octave, place) = (bucket >> BITS, (bucket & ((1 << BITS) - 1)) as u64);
-    if octave == 0 { place } else { ((1 << BITS) + place) << (octave - 1) }
+    let halvings = (bucket >> BITS).saturating_sub(1);
+    ((bucket - (halvings << BITS)) as u64) << halvings
 }
 
 #[cfg(test)]

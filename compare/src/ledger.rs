@@ -25,23 +25,26 @@ pub(crate) struct Ledger {
     damaged: u64,
     /// A line its own speaker heard, and should not.
     returned: u64,
-    /// Speakers hear their own lines as everybody's.
-    returns: bool,
+    /// Speakers must hear their own lines, too.
+    pub(crate) returns: bool,
     /// What each client heard, in order: speakers and numbers.
     order: Option<Vec<Vec<(usize, usize)>>>,
-    /// Others speak too: what is no line of these is theirs.
-    strangers: bool,
+    /// Others speak too: what is no line of these speakers is theirs, and counts for nothing.
+    pub(crate) strangers: bool,
+    /// What stands behind the numbers, in every line.
     filler: Vec<u8>,
     /// What stands before the text of each speaker's lines.
     names: Vec<Option<Vec<u8>>>,
 }
 
 impl Ledger {
+    /// Lines are of so many `bytes`, with their LF.
     pub(crate) fn new(clients: usize, speakers: usize, bytes: usize) -> Ledger {
+        let filler = HEAD..bytes.saturating_sub(1);
         Ledger {
             speakers,
             next: vec![0; clients * speakers],
-            filler: filler(bytes),
+            filler: filler.map(|i| b'a' + (i % 26) as u8).collect(),
             names: vec![None; speakers],
             ..Ledger::default()
         }
@@ -50,21 +53,7 @@ impl Ledger {
     /// Forgets what was heard, as long as none of these speakers has said anything.
     pub(crate) fn begin(&mut self) {
         let (clients, bytes) = (self.next.len() / self.speakers, HEAD + self.filler.len() + 1);
-        *self = Ledger { strangers: self.strangers, ..Ledger::new(clients, self.speakers, bytes) };
-    }
-
-    /// From now on what is no line of these speakers is of others, and counts for nothing.
-    pub(crate) fn ignore_strangers(&mut self) {
-        self.strangers = true;
-    }
-
-    pub(crate) fn ignores_strangers(&self) -> bool {
-        self.strangers
-    }
-
-    /// From now on a speaker must hear its own lines, too.
-    pub(crate) fn expect_returns(&mut self) {
-        self.returns = true;
+        *self = Ledger::new(clients, self.speakers, bytes);
     }
 
     /// From now on, all lines must come in one order to everybody.
@@ -149,28 +138,17 @@ impl Ledger {
             (self.damaged, "damaged"),
             (self.returned, "returned to their speaker"),
         ];
-        let faults: Vec<String> = faults
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
+        let faults = faults.iter().filter(|(count, _)| *count > 0);
+        let faults: Vec<_> = faults.map(|(count, what)| format!("{count} {what}")).collect();
         (!faults.is_empty()).then(|| format!("lines: {}", faults.join(", ")))
     }
 
     fn read(&self, text: &[u8]) -> Option<(usize, usize)> {
-        let whole = text.len() == HEAD + self.filler.len()
-            && text[HEAD..] == self.filler[..]
-            && text[5] == b' '
-            && text[14] == b' ';
-        let (speaker, line) =
-            (number(text.get(..5)?)? as usize, number(text.get(6..14)?)? as usize);
+        let (head, filler) = text.split_at_checked(HEAD)?;
+        let whole = filler == self.filler && head[5] == b' ' && head[14] == b' ';
+        let (speaker, line) = (number(&head[..5])? as usize, number(&head[6..14])? as usize);
         (whole && speaker < self.speakers).then_some((speaker, line))
     }
-}
-
-/// What stands behind the numbers, in every line of `bytes` with its LF.
-fn filler(bytes: usize) -> Vec<u8> {
-    (HEAD..bytes.saturating_sub(1)).map(|i| b'a' + (i % 26) as u8).collect()
 }
 
 #[cfg(test)]
@@ -232,7 +210,7 @@ mod tests {
     #[test]
     fn ones_own_lines_are_checked_like_all_others_where_they_return() {
         let mut ledger = Ledger::new(2, 2, 56);
-        ledger.expect_returns();
+        ledger.returns = true;
         let own = [0, 2].map(|number| ledger.line(0, number).trim_ascii_end().to_vec());
         assert_eq!(ledger.hear(0, &own[0]), Some((0, 0)));
         assert_eq!(ledger.faults(), None);

@@ -41,11 +41,6 @@ pub(crate) fn number(digits: &[u8]) -> Option<u64> {
         .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
 
-/// So many lines were missed, says a chat in this one.
-pub(crate) fn missed(line: &[u8]) -> Option<u64> {
-    line.strip_prefix(b"*** you missed ").and_then(count)
-}
-
 /// That a text begins with, before a space.
 pub(crate) fn count(text: &[u8]) -> Option<u64> {
     text.split(|byte| *byte == b' ').next().and_then(number)

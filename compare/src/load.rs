@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::crowd::{Crowd, News};
+use crate::crowd::{Crowd, Take};
 use crate::meter::Meter;
 use crate::process::Process;
 use crate::results::Outcome;
@@ -68,32 +68,28 @@ impl Job {
 
 /// Puts the job's load on its server. Errors are faults of the run, not of this program.
 pub(crate) fn run(job: &Job) -> Outcome {
-    told(
-        job,
-        match job.load {
-            Load::Echo { .. } => echo::run(job, || ()),
-            Load::Time { clients } => time::run(job, clients),
-            Load::Chat { .. } => chat::run(job),
-            Load::Editing { clients, rate, typed } => chat::editing(job, clients, rate, typed),
-            Load::Keys { rate, editing } => keys::run(job, rate, editing),
-            Load::Stalled { clients, bytes, rate } => chat::stalled(job, clients, bytes, rate),
-            Load::Idle { clients } => idle::run(job, clients),
-            Load::Burst { clients, greeted } => connect::burst(job, clients, greeted),
-            Load::Churn { places } => connect::churn(job, places),
-            Load::Start => Err("start-up is measured by the runner".into()),
-        },
-    )
+    let outcome = match job.load {
+        Load::Echo { .. } => echo::run(job, || ()),
+        Load::Time { clients } => time::run(job, clients),
+        Load::Chat { .. } => chat::run(job),
+        Load::Editing { clients, rate, typed } => chat::editing(job, clients, rate, typed),
+        Load::Keys { rate, editing } => keys::run(job, rate, editing),
+        Load::Stalled { clients, bytes, rate } => chat::stalled(job, clients, bytes, rate),
+        Load::Idle { clients } => idle::run(job, clients),
+        Load::Burst { clients, greeted } => connect::burst(job, clients, greeted),
+        Load::Churn { places } => connect::churn(job, places),
+        Load::Start => Err("start-up is measured by the runner".into()),
+    };
+    told(job, outcome)
 }
 
 /// The same of a few clients beside others, who `begin` once these are in.
 pub(crate) fn beside(job: &Job, begin: impl FnOnce()) -> Outcome {
-    told(
-        job,
-        match job.load {
-            Load::Echo { .. } => echo::run(job, begin),
-            _ => chat::beside(job, begin),
-        },
-    )
+    let outcome = match job.load {
+        Load::Echo { .. } => echo::run(job, begin),
+        _ => chat::beside(job, begin),
+    };
+    told(job, outcome)
 }
 
 fn told(job: &Job, outcome: Result<Outcome>) -> Outcome {
@@ -105,12 +101,7 @@ fn told(job: &Job, outcome: Result<Outcome>) -> Outcome {
 }
 
 /// Connects `count` more clients who read; what arrives meanwhile goes to `take`.
-pub(crate) fn join(
-    job: &Job,
-    crowd: &mut Crowd,
-    count: usize,
-    take: impl FnMut(usize, News) -> Result<()>,
-) -> Result<()> {
+pub(crate) fn join(job: &Job, crowd: &mut Crowd, count: usize, take: Take) -> Result<()> {
     join_by(Crowd::connect, job, crowd, count, take)
 }
 
@@ -120,7 +111,7 @@ fn join_by(
     job: &Job,
     crowd: &mut Crowd,
     count: usize,
-    mut take: impl FnMut(usize, News) -> Result<()>,
+    take: Take,
 ) -> Result<()> {
     let process = job.process();
     let base = process.descriptors();
@@ -138,7 +129,7 @@ fn join_by(
                 most = BLIND_BATCH;
                 break;
             }
-            crowd.pump(Instant::now() + Duration::from_micros(300), &mut take)?;
+            crowd.pump(Instant::now() + Duration::from_micros(300), take)?;
         }
     }
     Ok(())

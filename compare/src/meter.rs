@@ -34,12 +34,7 @@ impl Meter {
     }
 
     /// Ends the window after `messages`. `lateness` is an open loop's.
-    pub(crate) fn stop(
-        self,
-        outcome: &mut Outcome,
-        messages: u64,
-        lateness: Option<&Histogram>,
-    ) -> Result<()> {
+    pub(crate) fn stop(self, messages: u64, lateness: Option<&Histogram>) -> Result<Outcome> {
         let nanos = self.started.elapsed().as_nanos() as f64;
         let own = own_cpu()?;
         let (cores, idle) = machine::idle(self.process.0)?;
@@ -47,6 +42,7 @@ impl Meter {
         let own_share = (own - self.own_before) as f64 / nanos;
         let server_share = used.cpu as f64 / nanos;
         let each = |total: u64| total as f64 / messages.max(1) as f64;
+        let mut outcome = Outcome::default();
         outcome.set("cpu_us", each(used.cpu) / 1e3);
         outcome.set("rate", messages as f64 * 1e9 / nanos);
         outcome.set("messages", messages as f64);
@@ -72,7 +68,8 @@ impl Meter {
             None if own_share >= FULL => Bound::Client,
             _ => Bound::Neither,
         };
-        self.tracing.map_or(Ok(()), |tracing| tracing.stop(outcome, messages))
+        self.tracing.map_or(Ok(()), |tracing| tracing.stop(&mut outcome, messages))?;
+        Ok(outcome)
     }
 }
 

@@ -44,14 +44,10 @@ pub(super) fn editing(job: &Job, clients: usize, rate: u32, typed: usize) -> Res
 /// not come in time are figures here, and no fault.
 pub(super) fn beside(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
     let Load::Chat { clients, speakers, bytes, rate, burst, .. } = job.load else { unreachable!() };
-    let mut talk = Talk::new(clients, speakers, bytes, 1)?;
-    // From the first line on: a message of the day is none of these.
-    talk.heard.ledger.ignore_strangers();
-    talk.join(std::slice::from_ref(job), SETTLED)?;
+    let mut talk = join(job, clients, speakers, bytes)?;
+    talk.heard.ledger.strangers = true;
     begin();
     let mut outcome = measure(&mut talk, job, Pace::new(rate, burst))?;
-    // Of the warm-up too, as what is lost.
-    outcome.count("missed", talk.heard.missed());
     if talk.heard.closed() == 0 && talk.heard.ledger.is_in_order() {
         outcome.fault = None;
     }
@@ -77,10 +73,9 @@ pub(super) fn stalled(job: &Job, clients: usize, bytes: usize, rate: u32) -> Res
     }
     let undelivered = finish(&mut talk, STALL)?;
 
-    let mut outcome = Outcome::default();
     let Tally { delays, lateness, .. } = &talk.heard.tally;
     let messages = delays.total();
-    meter.stop(&mut outcome, messages, Some(lateness))?;
+    let mut outcome = meter.stop(messages, Some(lateness))?;
     meter::delays(&mut outcome, delays);
     talk.report(&mut outcome);
     let all = messages + undelivered;
@@ -96,20 +91,20 @@ pub(super) fn stalled(job: &Job, clients: usize, bytes: usize, rate: u32) -> Res
 }
 
 fn join(job: &Job, clients: usize, speakers: usize, bytes: usize) -> Result<Talk> {
-    let mut talk = Talk::new(clients, speakers, bytes, 1)?;
+    let mut talk = Talk::new(clients, speakers, bytes)?;
     talk.join(std::slice::from_ref(job), SETTLED)?;
     Ok(talk)
 }
 
 /// Talks for the warm-up, then for the window.
 fn measure(talk: &mut Talk, job: &Job, pace: Pace) -> Result<Outcome> {
-    let tolerant = talk.heard.ledger.ignores_strangers();
+    let tolerant = talk.heard.ledger.strangers;
     let (mut outcome, lost) = pace::measure(talk, job, pace, tolerant)?;
-    let Tally { delays, missed, .. } = &talk.heard.tally;
-    outcome.count("missed", *missed);
+    // Of the warm-up too, as what is lost.
+    outcome.count("missed", talk.heard.missed());
     talk.report(&mut outcome);
     if lost > 0 {
-        let (all, patience) = (lost + delays.total(), PATIENCE.as_secs());
+        let (all, patience) = (lost + talk.heard.tally.delays.total(), PATIENCE.as_secs());
         outcome.fault.get_or_insert(format!(
             "fell behind: {lost} of {all} deliveries had not come {patience} s after the last line"
         ));

@@ -24,6 +24,7 @@ struct Visits {
     delays: Histogram,
 }
 
+#[derive(Clone)]
 struct Visit {
     begun: Instant,
     /// Bytes that came, of those that are due.
@@ -31,7 +32,7 @@ struct Visit {
 }
 
 pub(super) fn burst(job: &Job, clients: usize, greeted: bool) -> Result<Outcome> {
-    let mut visits = Visits::new(job, greeted)?;
+    let mut visits = Visits::new(job, clients, greeted)?;
     let meter = job.meter()?;
     let started = Instant::now();
     for client in 0..clients {
@@ -48,46 +49,42 @@ pub(super) fn burst(job: &Job, clients: usize, greeted: bool) -> Result<Outcome>
         }
     }
     let all = started.elapsed();
-    let (mut outcome, delays) = (Outcome::default(), &visits.delays);
-    meter.stop(&mut outcome, clients as u64, None)?;
+    let (mut outcome, delays) = (meter.stop(clients as u64, None)?, &visits.delays);
     meter::delays(&mut outcome, delays);
     outcome.set("all_ms", all.as_secs_f64() * 1e3);
     let second = 1_000_000_000;
-    let late: u64 = delays.pairs().iter().filter(|pair| pair.0 >= second).map(|pair| pair.1).sum();
+    let late: u64 = delays.pairs().filter(|pair| pair.0 >= second).map(|pair| pair.1).sum();
     outcome.set("waited_1s", late as f64);
     Ok(outcome)
 }
 
 pub(super) fn churn(job: &Job, places: usize) -> Result<Outcome> {
-    let mut visits = Visits::new(job, false)?;
+    let mut visits = Visits::new(job, places, false)?;
     (0..places).try_for_each(|client| visits.begin(job, client))?;
     visits.turn(job, job.warm_up())?;
     visits.delays = Histogram::default();
     let meter = job.meter()?;
     visits.turn(job, job.window())?;
-    let (mut outcome, delays) = (Outcome::default(), &visits.delays);
+    let delays = &visits.delays;
     if delays.total() == 0 {
         return Err("nobody was served".into());
     }
-    meter.stop(&mut outcome, delays.total(), None)?;
+    let mut outcome = meter.stop(delays.total(), None)?;
     meter::delays(&mut outcome, delays);
     Ok(outcome)
 }
 
 impl Visits {
-    fn new(job: &Job, greeted: bool) -> Result<Visits> {
-        let (crowd, visits, delays) = (Crowd::new()?, Vec::new(), Histogram::default());
+    fn new(job: &Job, clients: usize, greeted: bool) -> Result<Visits> {
+        let (crowd, delays) = (Crowd::new()?, Histogram::default());
+        let visits = vec![Visit { begun: Instant::now(), back: 0 }; clients];
         job.process().settle(SETTLED)?;
         Ok(Visits { crowd, greeted, visits, delays })
     }
 
     /// Has a client come, for the first time or anew.
     fn begin(&mut self, job: &Job, client: usize) -> Result<()> {
-        let visit = Visit { begun: Instant::now(), back: 0 };
-        match self.visits.get_mut(client) {
-            Some(before) => *before = visit,
-            None => self.visits.push(visit),
-        }
+        self.visits[client] = Visit { begun: Instant::now(), back: 0 };
         self.crowd.begin(client, job.address)
     }
 
@@ -108,7 +105,7 @@ impl Visits {
         let Visits { crowd, greeted, visits, delays } = self;
         let due = if *greeted { GREETING } else { MESSAGE };
         let (mut connected, mut done) = (Vec::new(), Vec::new());
-        crowd.pump(deadline, |client, news| {
+        crowd.pump(deadline, &mut |client, news| {
             match news {
                 News::Connected(false) => return Err(format!("client {client} was refused").into()),
                 News::Connected(true) if !*greeted => connected.push(client),

@@ -17,8 +17,7 @@ pub(crate) const HEAD: usize = 8;
 pub(crate) struct Echo {
     pub(crate) crowd: Crowd,
     ears: Vec<Ear>,
-    bytes: usize,
-    /// The same behind the numbers of every message.
+    /// A message, but for its numbers: all have the same behind them.
     message: Vec<u8>,
     pub(crate) tally: Tally,
     /// Clients who have all back may come to their end.
@@ -38,7 +37,7 @@ struct Ear {
 pub(crate) fn run(job: &Job, begin: impl FnOnce()) -> Result<Outcome> {
     let Load::Echo { clients, bytes, depth, rate } = job.load else { unreachable!() };
     let mut echo = Echo::new(clients, bytes)?;
-    join(job, &mut echo.crowd, clients, |_, _| Ok(()))?;
+    join(job, &mut echo.crowd, clients, &mut |_, _| Ok(()))?;
     job.process().settle(SETTLED)?;
     begin();
     let (mut outcome, lost) = measure(&mut echo, job, Pace::new(rate, depth as u32), false)?;
@@ -57,7 +56,7 @@ impl Echo {
         let ears = (0..clients).map(|_| Ear::default()).collect();
         let message = (0..bytes).map(|i| (i % 251) as u8).collect();
         let (crowd, tally) = (Crowd::new()?, Tally::default());
-        Ok(Echo { crowd, ears, bytes, message, tally, ends: false })
+        Ok(Echo { crowd, ears, message, tally, ends: false })
     }
 }
 
@@ -68,7 +67,7 @@ impl Traffic for Echo {
 
     fn say(&mut self, client: usize, count: u32, due: Instant) -> Result<()> {
         self.tally.said += u64::from(count);
-        let mut bytes = Vec::with_capacity(count as usize * self.bytes);
+        let mut bytes = Vec::with_capacity(count as usize * self.message.len());
         let ear = &mut self.ears[client];
         for _ in 0..count {
             bytes.extend_from_slice(&head(client, ear.sent));
@@ -81,12 +80,12 @@ impl Traffic for Echo {
 
     fn hear(&mut self, deadline: Instant) -> Result<Vec<(usize, u32)>> {
         let mut done = Vec::new();
-        let Echo { crowd, ears, bytes, message, tally, ends } = self;
-        crowd.pump(deadline, |client, news| {
+        let Echo { crowd, ears, message, tally, ends } = self;
+        crowd.pump(deadline, &mut |client, news| {
             if *ends && matches!(news, News::Closed) && ears[client].under_way.is_empty() {
                 return Ok(());
             }
-            let whole = ears[client].take(client, news.bytes(client)?, *bytes, message)?;
+            let whole = ears[client].take(client, news.bytes(client)?, message)?;
             let now = Instant::now();
             for sent in ears[client].under_way.drain(..whole) {
                 tally.delays.add(now.saturating_duration_since(sent));
@@ -114,15 +113,15 @@ impl Traffic for Echo {
 
 impl Ear {
     /// Compares what came back with what was sent; returns how many messages it made whole.
-    fn take(&mut self, client: usize, back: &[u8], bytes: usize, same: &[u8]) -> Result<usize> {
-        let sent = u64::from(self.sent) * bytes as u64;
-        let before = self.back;
+    fn take(&mut self, client: usize, back: &[u8], message: &[u8]) -> Result<usize> {
+        let bytes = message.len() as u64;
+        let (sent, before) = (u64::from(self.sent) * bytes, self.back / bytes);
         let mut rest = back;
         while !rest.is_empty() {
-            let at = (self.back % bytes as u64) as usize;
-            let number = (self.back / bytes as u64) as u32;
+            let at = (self.back % bytes) as usize;
+            let number = (self.back / bytes) as u32;
             let head = head(client, number);
-            let due = if at < HEAD { &head[at..] } else { &same[at..] };
+            let due = if at < HEAD { &head[at..] } else { &message[at..] };
             let n = due.len().min(rest.len());
             if rest[..n] != due[..n] || self.back + n as u64 > sent {
                 let what = format!("client {client}, message {number}, byte {at}");
@@ -131,13 +130,10 @@ impl Ear {
             self.back += n as u64;
             rest = &rest[n..];
         }
-        Ok((self.back / bytes as u64 - before / bytes as u64) as usize)
+        Ok((self.back / bytes - before) as usize)
     }
 }
 
 fn head(client: usize, number: u32) -> [u8; HEAD] {
-    let mut head = [0; HEAD];
-    head[..4].copy_from_slice(&(client as u32).to_be_bytes());
-    head[4..].copy_from_slice(&number.to_be_bytes());
-    head
+    ((client as u64) << 32 | u64::from(number)).to_be_bytes()
 }

@@ -13,7 +13,7 @@ const STEPS: usize = 4;
 
 pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     // One that is refused would make the others look cheap.
-    let stays = |client, news: News| news.bytes(client).map(|_| ());
+    let mut stays = |client: usize, news: News| news.bytes(client).map(|_| ());
     let process = job.process();
     let mut outcome = Outcome::default();
     let mut crowd = Crowd::new()?;
@@ -21,14 +21,14 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     let (rss, pss) = process.memory()?;
     let (mut resident, mut shared) = (vec![(0.0, rss)], vec![(0.0, pss)]);
     for _ in 0..STEPS {
-        join(job, &mut crowd, clients / STEPS, stays)?;
+        join(job, &mut crowd, clients / STEPS, &mut stays)?;
         process.settle(SETTLED * 2)?;
         // What the server says on its own (a welcome, the time) is read, so that none waits.
         let calm = Instant::now() + Duration::from_millis(20);
-        crowd.pump_until(calm, stays)?;
+        crowd.pump_until(calm, &mut stays)?;
         let (rss, pss) = process.memory()?;
-        resident.push((crowd.len() as f64, rss));
-        shared.push((crowd.len() as f64, pss));
+        resident.push((crowd.open() as f64, rss));
+        shared.push((crowd.open() as f64, pss));
     }
     outcome.set("rss_client_bytes", slope(&resident) * 1024.0);
     outcome.set("pss_client_bytes", slope(&shared) * 1024.0);

@@ -46,9 +46,8 @@ pub(crate) struct Tally {
     pub(crate) lasts: Histogram,
     pub(crate) lateness: Histogram,
     pub(crate) said: u64,
-    /// What clients are told besides, and the lines that they are told they missed.
+    /// What clients are told besides.
     pub(crate) notices: u64,
-    pub(crate) missed: u64,
 }
 
 /// How fast it goes.
@@ -85,7 +84,7 @@ pub(super) fn measure(
         let Tally { delays, lateness, said, notices, .. } = traffic.tally();
         // A notice costs the server a write as a message does.
         let messages = delays.total() + *notices;
-        meter.stop(&mut outcome, messages, (pace.rate > 0).then_some(lateness))?;
+        outcome = meter.stop(messages, (pace.rate > 0).then_some(lateness))?;
         // Who is silent without sleeping has a full core, and limits nobody.
         outcome.bound = match outcome.bound {
             Bound::Client if !pace.silence.is_zero() => Bound::Neither,

@@ -8,7 +8,7 @@ use super::{Job, PATIENCE, SETTLED, join, join_by};
 use crate::Result;
 use crate::crowd::{Crowd, News};
 use crate::ledger::Ledger;
-use crate::lines::{Lines, count, missed};
+use crate::lines::{Lines, count};
 use crate::results::Outcome;
 use crate::tcp;
 use crate::terminal::{AGREES, ENTER, shown};
@@ -66,18 +66,12 @@ pub(crate) struct Ear {
 }
 
 impl Talk {
-    /// Clients are at each of the `servers` in turn; the first ones speak, lines of so many `bytes`.
-    pub(crate) fn new(
-        clients: usize,
-        speakers: usize,
-        bytes: usize,
-        servers: usize,
-    ) -> Result<Talk> {
+    /// The first ones of the clients speak, lines of so many `bytes`.
+    pub(crate) fn new(clients: usize, speakers: usize, bytes: usize) -> Result<Talk> {
         let heard = Heard {
             ledger: Ledger::new(clients, speakers, bytes),
             said: (0..speakers).map(|_| Vec::new()).collect(),
             ears: vec![Ear::default(); clients],
-            servers,
             ..Heard::default()
         };
         Ok(Talk { crowd: Crowd::new()?, lines: Lines::default(), heard })
@@ -86,23 +80,20 @@ impl Talk {
     /// Connects everybody at the jobs' servers in turn, and waits until all have read something and
     /// nothing has come for so long.
     pub(crate) fn join(&mut self, jobs: &[Job], quiet: Duration) -> Result<()> {
+        self.heard.servers = jobs.len();
         let clients = self.heard.ears.len();
         let Talk { crowd, lines, heard, .. } = self;
         let mut take = |client: usize, news: News| heard.take(lines, client, news);
-        match jobs {
-            [job] => join(job, crowd, clients, &mut take)?,
-            _ => jobs
-                .iter()
-                .cycle()
-                .take(clients)
-                .try_for_each(|it| join(it, crowd, 1, &mut take))?,
+        let (times, count) = if jobs.len() == 1 { (1, clients) } else { (clients, 1) };
+        for job in jobs.iter().cycle().take(times) {
+            join(job, crowd, count, &mut take)?;
         }
         let deadline = Instant::now() + PATIENCE + quiet;
         let mut last = Instant::now();
         // A welcome from afar comes long after the connection stands.
         let lack = |heard: &Heard| heard.ears.iter().any(|ear| !ear.is_welcome);
         while (last.elapsed() < quiet || lack(heard)) && Instant::now() < deadline {
-            crowd.pump(Instant::now() + quiet / 4, |client, news| {
+            crowd.pump(Instant::now() + quiet / 4, &mut |client, news| {
                 last = Instant::now();
                 heard.take(lines, client, news)
             })?;
@@ -119,7 +110,7 @@ impl Talk {
     /// Has all clients agree to the editor, and type so many bytes of their first line.
     pub(super) fn agree(&mut self, typed: usize) -> Result<()> {
         (self.heard.typed, self.heard.is_telnet) = (Some(typed), true);
-        self.heard.ledger.expect_returns();
+        self.heard.ledger.returns = true;
         for speaker in 0..self.speakers() {
             let line = self.heard.ledger.line(speaker, 0);
             self.crowd.send(speaker, &[AGREES, &line[..typed]].concat())?;
@@ -130,7 +121,7 @@ impl Talk {
     /// Connects clients who never read, and talks until the kernel takes no more for any of them.
     pub(super) fn join_deaf(&mut self, job: &Job, count: usize) -> Result<()> {
         let Talk { crowd, lines, heard, .. } = self;
-        let take = |client: usize, news: News| heard.take(lines, client, news);
+        let take = &mut |client: usize, news: News| heard.take(lines, client, news);
         join_by(Crowd::connect_deaf, job, crowd, count, take)?;
         let (mut before, mut held) = (Vec::new(), unsent(job)?);
         let deadline = Instant::now() + PATIENCE * 5;
@@ -176,8 +167,8 @@ impl Traffic for Talk {
         if self.heard.ears[speaker].is_closed {
             return Ok(());
         }
-        (self.heard.at_once, self.heard.tally.said) =
-            (count, self.heard.tally.said + u64::from(count));
+        self.heard.at_once = count;
+        self.heard.tally.said += u64::from(count);
         let (said, mut piece) = (&mut self.heard.said[speaker], Vec::new());
         // With the editor one's own line comes back.
         let left = self.heard.ears.len() - usize::from(self.heard.typed.is_none());
@@ -197,7 +188,7 @@ impl Traffic for Talk {
 
     fn hear(&mut self, deadline: Instant) -> Result<Vec<(usize, u32)>> {
         let Talk { crowd, lines, heard, .. } = self;
-        crowd.pump(deadline, |client, news| heard.take(lines, client, news))?;
+        crowd.pump(deadline, &mut |client, news| heard.take(lines, client, news))?;
         Ok(std::mem::take(&mut heard.done))
     }
 
@@ -262,10 +253,9 @@ impl Heard {
         }
         // ncat's own notices: who came, who is here.
         if line.starts_with(b"*** ") || line.starts_with(b"<announce>") {
-            let (ear, missed) = (&mut self.ears[client], missed(line).unwrap_or(0));
-            ear.missed += missed;
             self.tally.notices += 1;
-            self.tally.missed += missed;
+            let ear = &mut self.ears[client];
+            ear.missed += line.strip_prefix(b"*** you missed ").and_then(count).unwrap_or(0);
             if line.ends_with(b" said here did not reach the other servers") {
                 ear.stayed += count(&line[4..]).unwrap_or(0);
             }
@@ -308,7 +298,8 @@ mod tests {
 
     #[test]
     fn what_is_told_of_lines_is_told_from_lines() {
-        let mut talk = Talk::new(2, 2, 56, 2).expect("a crowd");
+        let mut talk = Talk::new(2, 2, 56).expect("a crowd");
+        talk.heard.servers = 2;
         let line = talk.heard.ledger.line(0, 0);
         let line = format!("<guest1> {}", String::from_utf8_lossy(&line).trim_end());
         talk.heard.said[0].push(Line { due: Instant::now(), left: 1, crossed: false });

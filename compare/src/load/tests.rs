@@ -26,20 +26,25 @@ const WHICH: usize = 40;
 
 type Guests = Arc<Mutex<Vec<TcpStream>>>;
 
-fn chat(fault: Fault) -> SocketAddr {
+/// Each client that connects.
+fn serve(client: impl FnMut(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
-    let guests = Guests::default();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            (&stream).write_all(b"*** welcome, you are guest\r\n").expect("a client");
-            let me = guests.lock().expect("no panic").len();
-            guests.lock().expect("no panic").push(stream.try_clone().expect("a descriptor"));
-            let guests = guests.clone();
-            std::thread::spawn(move || relay(me, stream, &guests, fault));
-        }
-    });
+    // Those that it accepts have urgent bytes among the others, from the first one on.
+    sockopt::set_socket_oobinline(&listener, true).expect("a socket");
+    std::thread::spawn(move || listener.incoming().map_while(Result::ok).for_each(client));
     address
+}
+
+fn chat(fault: Fault) -> SocketAddr {
+    let guests = Guests::default();
+    serve(move |stream| {
+        (&stream).write_all(b"*** welcome, you are guest\r\n").expect("a client");
+        let me = guests.lock().expect("no panic").len();
+        guests.lock().expect("no panic").push(stream.try_clone().expect("a descriptor"));
+        let guests = guests.clone();
+        std::thread::spawn(move || relay(me, stream, &guests, fault));
+    })
 }
 
 fn relay(me: usize, stream: TcpStream, guests: &Guests, fault: Fault) {
@@ -72,25 +77,18 @@ fn relay(me: usize, stream: TcpStream, guests: &Guests, fault: Fault) {
 }
 
 pub(crate) fn echo(wrong: bool) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    // Those that it accepts have it from the first byte on.
-    sockopt::set_socket_oobinline(&listener, true).expect("a socket");
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || {
-                let (mut buffer, mut sent) = ([0; 4096], 0);
-                while let Ok(n @ 1..) = stream.read(&mut buffer) {
-                    if wrong && (sent..sent + n).contains(&(64 * WHICH)) {
-                        buffer[64 * WHICH - sent] ^= 1;
-                    }
-                    sent += n;
-                    let _gone = stream.write_all(&buffer[..n]);
+    serve(move |mut stream| {
+        std::thread::spawn(move || {
+            let (mut buffer, mut sent) = ([0; 4096], 0);
+            while let Ok(n @ 1..) = stream.read(&mut buffer) {
+                if wrong && (sent..sent + n).contains(&(64 * WHICH)) {
+                    buffer[64 * WHICH - sent] ^= 1;
                 }
-            });
-        }
-    });
-    address
+                sent += n;
+                let _gone = stream.write_all(&buffer[..n]);
+            }
+        });
+    })
 }
 
 fn outcome(address: SocketAddr, load: Load) -> Outcome {
@@ -169,9 +167,6 @@ fn an_echo_with_a_wrong_byte_is_found() {
 
 #[test]
 fn a_server_that_closes_is_found() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || listener.incoming().for_each(drop));
     let load = Load::Echo { clients: 2, bytes: 64, depth: 1, rate: 0 };
-    assert!(outcome(address, load).fault.is_some());
+    assert!(outcome(serve(drop), load).fault.is_some());
 }

@@ -18,7 +18,6 @@ struct Watch {
     seconds: Vec<u64>,
     /// By the second that the line names.
     ticks: BTreeMap<u64, Tick>,
-    heard: u64,
     /// Lines that named a second twice, or left one out.
     repeated: u64,
     skipped: u64,
@@ -36,11 +35,10 @@ struct Tick {
 pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     let mut crowd = Crowd::new()?;
     let mut watch = Watch { seconds: vec![0; clients], ..Watch::default() };
-    join(job, &mut crowd, clients, |client, news| watch.take(client, news))?;
+    join(job, &mut crowd, clients, &mut |client, news| watch.take(client, news))?;
     // To the middle of the next second, so that no tick falls on an edge of the window.
-    let into = Duration::from_nanos(UNIX_EPOCH.elapsed()?.subsec_nanos().into());
-    let warm = Instant::now() + Duration::from_millis(1500) - into;
-    crowd.pump_until(warm, |client, news| watch.take(client, news))?;
+    let warm = Instant::now() + Duration::from_millis(1500) - over();
+    crowd.pump_until(warm, &mut |client, news| watch.take(client, news))?;
     job.process().settle(SETTLED / 4)?;
     if let Some(deaf) = watch.seconds.iter().position(|second| *second == 0) {
         return Err(format!("client {deaf} read no time").into());
@@ -49,10 +47,10 @@ pub(crate) fn run(job: &Job, clients: usize) -> Result<Outcome> {
     watch = Watch { lines: watch.lines, seconds: watch.seconds, ..Watch::default() };
     let meter = job.meter()?;
     let end = Instant::now() + job.window();
-    crowd.pump_until(end, |client, news| watch.take(client, news))?;
-    let mut outcome = Outcome::default();
-    meter.stop(&mut outcome, watch.heard, None)?;
-    outcome.count("heard", watch.heard);
+    crowd.pump_until(end, &mut |client, news| watch.take(client, news))?;
+    let heard = watch.ticks.values().map(|tick| tick.clients as u64).sum();
+    let mut outcome = meter.stop(heard, None)?;
+    outcome.count("heard", heard);
     watch.report(&mut outcome, clients);
     Ok(outcome)
 }
@@ -61,7 +59,7 @@ impl Watch {
     fn take(&mut self, client: usize, news: News) -> Result<()> {
         let bytes = news.bytes(client)?;
         let now = Instant::now();
-        let Watch { lines, seconds: before, ticks, heard, repeated, skipped } = self;
+        let Watch { lines, seconds: before, ticks, repeated, skipped } = self;
         lines.feed(client, bytes, |line| {
             let second = seconds(line).ok_or_else(|| {
                 format!("client {client} read no time: {:?}", String::from_utf8_lossy(line))
@@ -72,13 +70,9 @@ impl Watch {
                 Some(1) => {}
                 Some(gap) => *skipped += if before > 0 { gap - 1 } else { 0 },
             }
-            let tick = ticks.entry(second).or_insert_with(|| {
-                let since = UNIX_EPOCH.elapsed().unwrap_or_default();
-                let late = Duration::from_nanos(since.subsec_nanos().into());
-                Tick { first: now, last: now, clients: 0, late }
-            });
+            let new = || Tick { first: now, last: now, clients: 0, late: over() };
+            let tick = ticks.entry(second).or_insert_with(new);
             (tick.last, tick.clients) = (now, tick.clients + 1);
-            *heard += 1;
             Ok(())
         })
     }
@@ -106,14 +100,19 @@ impl Watch {
     }
 }
 
+/// How much of a second is over by the clock.
+fn over() -> Duration {
+    let since = UNIX_EPOCH.elapsed().unwrap_or_default();
+    Duration::from_nanos(since.subsec_nanos().into())
+}
+
 /// Seconds since some midnight at the start of a month, of an RFC 3339 time; differences within
 /// a month are true, at its end they look like a gap.
 pub(crate) fn seconds(line: &[u8]) -> Option<u64> {
     let number = |from: usize, to: usize| number(line.get(from..to)?);
-    let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
-    let marked = marks.iter().all(|&(at, mark)| line.get(at) == Some(&mark));
-    let zoned =
-        matches!(line.last()?, b'Z' | b'0'..=b'9') && matches!(line.get(10)?, b'T' | b't' | b' ');
+    let marks: [(usize, &[u8]); 5] = [(4, b"-"), (7, b"-"), (10, b"Tt "), (13, b":"), (16, b":")];
+    let marked = marks.iter().all(|(at, any)| line.get(*at).is_some_and(|it| any.contains(it)));
+    let zoned = matches!(line.last()?, b'Z' | b'0'..=b'9');
     let (day, hour, minute, second) =
         (number(8, 10)?, number(11, 13)?, number(14, 16)?, number(17, 19)?);
     number(0, 4).and(number(5, 7))?;

@@ -50,7 +50,7 @@ impl Party {
             let (pid, address) = (server.pid(), server.address);
             Job { load, pid, address, window: 0, warm_up: 0, tracer: None }
         };
-        let mut talk = Talk::new(clients, speakers, BYTES, servers)?;
+        let mut talk = Talk::new(clients, speakers, BYTES)?;
         talk.join(&started.iter().map(job).collect::<Vec<_>>(), QUIET)?;
         Ok(Party { servers: started.into_iter().map(Some).collect(), engine, talk })
     }
