@@ -14,6 +14,7 @@ use crate::report;
 use crate::report::table::Table;
 use crate::report::tables::cost;
 use crate::results::{Facts, Results};
+use crate::workload::Program;
 
 /// Prints a row for each peer that is built, in a folder of its own, which is thrown away. With
 /// `--out` the seconds go into the results of that run, and its report is written again.
@@ -43,7 +44,8 @@ pub(crate) fn build(options: &Options) -> Result<()> {
             continue;
         }
         let build_seconds = Some(started.elapsed().as_secs_f64());
-        let size = fs::metadata(peer.built_in(&folder)).ok().map(|built| built.len());
+        let size =
+            fs::metadata(peer.built_in(&folder, Program::Chat)).ok().map(|built| built.len());
         let built = Facts { build_seconds, size, ..facts(peer) };
         table.row([vec![peer.name.into()], cost(&built).into()].concat());
         if results.as_mut().is_some_and(|results| !keep(results, &built)) {

@@ -54,25 +54,20 @@ pub(crate) fn prices(machine: &Machine) -> Result<Prices> {
         // Those that were accepted are closed first.
         Ok((Vec::new(), near.collect::<io::Result<Vec<_>>>()?))
     };
-    let mut prices = Prices::new();
-    let mut add = |name: &str, nanos: Result<f64>| -> Result<()> {
-        prices.insert(name.into(), nanos?);
-        Ok(())
-    };
     let clear = || {
         drain();
         Ok(())
     };
-    add("send", price(clear, |()| send()))?;
-    add("recv", price(fill, |()| Ok((&far).read_exact(&mut [0; LINE])?)))?;
     let accept = |(far, _): &mut (Vec<_>, _)| {
         far.push(listener.accept()?);
         Ok(())
     };
-    add("accept", price(connect, accept))?;
-    add("wake-up by eventfd", wake_up(machine))?;
-    pin(machine.generator)?;
-    add("cache line over and back", distance(machine))?;
+    let mut prices = Prices::new();
+    prices.insert("send".into(), price(clear, |()| send())?);
+    prices.insert("recv".into(), price(fill, |()| Ok((&far).read_exact(&mut [0; LINE])?))?);
+    prices.insert("accept".into(), price(connect, accept)?);
+    prices.insert("wake-up by eventfd".into(), wake_up(machine)?);
+    prices.insert("cache line over and back".into(), distance(machine)?);
     Ok(prices)
 }
 
@@ -97,12 +92,12 @@ fn wake_up(machine: &Machine) -> Result<f64> {
     let (there, back) = (bell()?, bell()?);
     let (at_there, at_back) = (there.clone(), back.clone());
     let (one, core) = (1_u64.to_ne_bytes(), machine.server);
-    let answering = std::thread::spawn(move || -> std::result::Result<(), String> {
-        pin(core).map_err(|error| error.to_string())?;
+    let answering = std::thread::spawn(move || -> rustix::io::Result<()> {
+        pin(core)?;
         let mut rung = [0; 8];
         // The other side rings twice when it is done.
         while matches!(rustix::io::read(&at_there, &mut rung), Ok(8)) && rung == one {
-            rustix::io::write(&back, &one).map_err(|error| error.to_string())?;
+            rustix::io::write(&back, &one)?;
         }
         Ok(())
     });

@@ -98,7 +98,7 @@ fn usual(distances: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn during(sample: &Sample) -> Option<f64> {
-    sample.outcome.metrics.get(DISTANCE).copied()
+    sample.outcome.get(DISTANCE)
 }
 
 /// Never where the two are one core, and both distances 0.
@@ -114,8 +114,8 @@ pub(crate) fn distance(machine: &Machine) -> Result<f64> {
     }
     let (line, done) = (Arc::new(Line::default()), Arc::new(AtomicBool::new(false)));
     let (theirs, ended, core) = (line.clone(), done.clone(), machine.server);
-    let answering = std::thread::spawn(move || -> std::result::Result<(), String> {
-        let pinned = pin(core).map_err(|error| error.to_string());
+    let answering = std::thread::spawn(move || {
+        let pinned = pin(core);
         while !ended.load(Ordering::Relaxed) {
             if theirs.0.load(Ordering::Acquire) {
                 theirs.0.store(false, Ordering::Release);

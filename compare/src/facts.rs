@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::machine::Machine;
 use crate::peers::{Lane, Peer, Start, above, here, output, said_by};
+use crate::process::field;
 use crate::results::{Card, Facts};
 use crate::workload::Program;
 
 pub(crate) fn facts(peer: &Peer) -> Facts {
-    let binary = match peer.start {
-        Start::Ours(..) | Start::Cargo(_) | Start::Go => Some(peer.binary(Program::Chat)),
-        _ => None,
-    };
     let lines = match peer.start {
         Start::Line(..) => peer.files().iter().map(|file| code_lines(file)).sum(),
         // Most of such a peer is the package that they share.
@@ -31,7 +29,7 @@ pub(crate) fn facts(peer: &Peer) -> Facts {
         code_lines: Some(lines).filter(|lines| *lines > 0),
         crates: crates(peer),
         build_seconds: None,
-        size: binary.and_then(|binary| fs::metadata(binary).ok()).map(|meta| meta.len()),
+        size: fs::metadata(peer.binary(Program::Chat)).ok().map(|meta| meta.len()),
         digest: digest(&peer.files()),
     }
 }
@@ -39,28 +37,26 @@ pub(crate) fn facts(peer: &Peer) -> Facts {
 /// What stands over every report.
 pub(crate) fn card(machine: &Machine) -> Card {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let (cpus, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
-    let value = |text: &str, key: &str| {
-        let line = text.lines().find(|line| line.starts_with(key));
+    let cpus = read("/proc/cpuinfo");
+    let value = |key: &str| {
+        let line = cpus.lines().find(|line| line.starts_with(key));
         line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
     };
-    let total = value(&memory, "MemTotal").unwrap_or_default();
-    let total = total.split_ascii_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
-    let flags = value(&cpus, "flags").unwrap_or_default();
+    let flags = value("flags").unwrap_or_default();
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let above = above().to_string_lossy().into_owned();
-    let said = |program, arguments: &[&str]| output(program, arguments).unwrap_or_default();
+    let mut commit = Command::new("git");
+    commit.args(["describe", "--always", "--dirty", "--exclude", "*"]).current_dir(above());
     Card {
-        cpu: value(&cpus, "model name").unwrap_or_else(|| "unknown CPU".into()),
+        cpu: value("model name").unwrap_or_else(|| "unknown CPU".into()),
         cores: cpus.lines().filter(|line| line.starts_with("processor")).count(),
         kernel: read("/proc/sys/kernel/osrelease").trim().into(),
-        memory_mib: total.unwrap_or(0) / 1024,
+        memory_mib: field(&read("/proc/meminfo"), "MemTotal:").unwrap_or(0) / 1024,
         descriptors: machine.descriptors,
         server_core: machine.server,
         generator_core: machine.generator,
         virtual_machine: flags.split(' ').any(|flag| flag == "hypervisor"),
-        rustc: said("rustc", &["--version"]),
-        commit: said("git", &["-C", &above, "describe", "--always", "--dirty", "--exclude", "*"]),
+        rustc: said_by("rustc --version").unwrap_or_default(),
+        commit: output(&mut commit).unwrap_or_default(),
         compare: digest(&["/proc/self/exe".into()]),
         taken: since.as_secs(),
     }
@@ -79,9 +75,9 @@ pub(crate) fn digest(files: &[PathBuf]) -> String {
 fn version(peer: &Peer) -> Option<String> {
     match peer.start {
         Start::Ours(..) => locked(&above(), "smol"),
-        Start::Cargo("std") => output("rustc", &["--version"]),
+        Start::Cargo("std") => said_by("rustc --version"),
         Start::Cargo(runtime) => locked(&here(), runtime),
-        Start::Go => output("go", &["version"]),
+        Start::Go => said_by("go version"),
         Start::Line(_, version) => said_by(version),
     }
 }
@@ -99,12 +95,9 @@ fn crates(peer: &Peer) -> Option<usize> {
         Start::Cargo(_) => (here(), peer.package()),
         _ => return None,
     };
-    let manifest = directory.join("Cargo.toml");
-    let manifest = manifest.to_string_lossy();
-    let tree = output(
-        "cargo",
-        &["tree", "--manifest-path", &manifest, "-p", &package, "-e", "normal", "--prefix", "none"],
-    )?;
+    let mut tree = Command::new("cargo");
+    tree.args(["tree", "--package", &package, "--edges", "normal", "--prefix", "none"]);
+    let tree = output(tree.arg("--manifest-path").arg(directory.join("Cargo.toml")))?;
     let names: BTreeSet<&str> =
         tree.lines().filter_map(|line| line.split_ascii_whitespace().next()).collect();
     Some(names.len().saturating_sub(1))

@@ -37,9 +37,8 @@ impl Journal {
     pub(crate) fn begin(folder: &Path, begun: Results) -> Result<Journal> {
         fs::create_dir_all(folder)?;
         let file = OpenOptions::new().append(true).create_new(true).open(folder.join(JOURNAL))?;
-        let mut journal = Journal { file, torn: false, begun, entries: Vec::new() };
-        let head = serde_json::to_string(&journal.begun)?;
-        journal.write(head)?;
+        let mut journal = Journal { file, torn: false, begun: begun.clone(), entries: Vec::new() };
+        journal.write(&begun)?;
         Ok(journal)
     }
 
@@ -56,7 +55,7 @@ impl Journal {
     }
 
     pub(crate) fn add(&mut self, entry: Entry) -> Result<()> {
-        self.write(serde_json::to_string(&entry)?)?;
+        self.write(&entry)?;
         self.entries.push(entry);
         Ok(())
     }
@@ -92,8 +91,9 @@ impl Journal {
     }
 
     /// One write for a line, which is on the disk before the next run.
-    fn write(&mut self, line: String) -> Result<()> {
+    fn write(&mut self, line: &impl Serialize) -> Result<()> {
         let before = if self.torn { "\n" } else { "" };
+        let line = serde_json::to_string(line)?;
         self.file.write_all(format!("{before}{line}\n").as_bytes())?;
         self.torn = false;
         Ok(self.file.sync_data()?)
@@ -106,9 +106,8 @@ fn read<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
 
 /// The folder of the newest unfinished run that was asked for with the same options.
 pub(crate) fn unfinished(options: &Options) -> std::result::Result<PathBuf, Wrong> {
-    let runs = place::runs();
-    let folders =
-        options.out.clone().map_or_else(|| place::holding(&runs, JOURNAL), |out| vec![out]);
+    let all = || place::holding(&place::runs(), JOURNAL);
+    let folders = options.out.clone().map_or_else(all, |out| vec![out]);
     let folders = folders.into_iter().filter_map(|folder| folder.canonicalize().ok());
     let mut other = None;
     for folder in folders.filter(|folder| !folder.join(RESULTS).exists()) {
@@ -149,15 +148,6 @@ fn difference(then: &Results, now: &Results) -> Option<String> {
         let cores = (card.cores, card.server_core, card.generator_core);
         (card.cpu.clone(), card.kernel.clone(), cores, card.descriptors)
     };
-    if machine(then) != machine(now) {
-        return Some("the machine is another one, or set up otherwise".into());
-    }
-    if then.card.compare != now.card.compare {
-        return Some("compare is another build".into());
-    }
-    if then.traced_with != now.traced_with {
-        return Some("system calls are counted with another tool".into());
-    }
     let same = |one: &Facts, other: &Facts| {
         (&one.name, &one.version, &one.digest) == (&other.name, &other.version, &other.digest)
     };
@@ -165,13 +155,15 @@ fn difference(then: &Results, now: &Results) -> Option<String> {
         let found = |facts: &&Facts| !other.peers.iter().any(|others| same(facts, others));
         one.peers.iter().find(found).map(|facts| facts.name.clone())
     };
-    if let Some(name) = lacks(then, now).or_else(|| lacks(now, then)) {
-        return Some(format!("{name} is another build, or takes part in only one of the two"));
-    }
-    let skipped = |results: &Results| -> Vec<String> {
-        results.skipped.iter().map(|(peer, _)| peer.clone()).collect()
-    };
-    (skipped(then) != skipped(now)).then(|| "other peers are left out".into())
+    let another = lacks(then, now).or_else(|| lacks(now, then));
+    let skipped = |it: &Results| it.skipped.iter().map(|it| it.0.clone()).collect::<Vec<_>>();
+    let said = |differs: bool, what: &str| differs.then(|| what.to_owned());
+    said(machine(then) != machine(now), "the machine is another one, or set up otherwise")
+        .or(said(then.card.compare != now.card.compare, "compare is another build"))
+        .or(said(then.traced_with != now.traced_with, "system calls are counted with another tool"))
+        .or(another
+            .map(|it| format!("{it} is another build, or takes part in only one of the two")))
+        .or(said(skipped(then) != skipped(now), "other peers are left out"))
 }
 
 #[cfg(test)]

@@ -88,8 +88,8 @@ impl Machine {
 
     /// Lets this thread, and whom it starts, run on both cores.
     pub(crate) fn unpin(&self) -> Result<()> {
-        let mut cores = CpuSet::new();
-        [self.generator, self.server].into_iter().for_each(|core| cores.set(core));
+        let mut cores = one(self.generator);
+        cores.set(self.server);
         Ok(sched_setaffinity(None, &cores)?)
     }
 }
@@ -120,8 +120,8 @@ fn share_a_core(one: usize, other: usize) -> bool {
     siblings(one).is_some_and(|list| siblings(other).is_some_and(|other| other == list))
 }
 
-pub(crate) fn pin(core: usize) -> Result<()> {
-    Ok(sched_setaffinity(None, &one(core))?)
+pub(crate) fn pin(core: usize) -> rustix::io::Result<()> {
+    sched_setaffinity(None, &one(core))
 }
 
 fn one(core: usize) -> CpuSet {

@@ -62,12 +62,7 @@ pub(crate) enum Driver {
 pub(crate) const PEERS: &[Peer] = &[
     peer(OURS, Lane::Ours, "Rust, smol, our driver", Start::Ours(Driver::OneThread, &[])),
     peer("smol-reactor", Lane::Ours, "Rust, smol, smol's reactor", Start::Ours(Driver::Smol, &[])),
-    peer(
-        "no-pause",
-        Lane::Ours,
-        "Rust, smol, our driver",
-        Start::Ours(Driver::OneThread, &["--pause", "0"]),
-    ),
+    peer("no-pause", Lane::Ours, "Rust, smol, our driver", NO_PAUSE),
     peer("raw-epoll", Lane::Floor, "Rust, epoll by hand", Start::Cargo("rustix")),
     peer("smol-documented", Lane::AsDocumented, "Rust, smol", Start::Cargo("smol")),
     peer("smol-same-design", Lane::SameDesign, "Rust, smol as published", Start::Cargo("smol")),
@@ -75,13 +70,8 @@ pub(crate) const PEERS: &[Peer] = &[
     peer("tokio-same-design", Lane::SameDesign, "Rust, tokio, one thread", Start::Cargo("tokio")),
     peer("tokio-multi", Lane::AsDocumented, "Rust, tokio, multi_thread", Start::Cargo("tokio")),
     peer("threads", Lane::AsDocumented, "Rust, a thread a client", Start::Cargo("std")),
-    peer("io-uring", Lane::AsDocumented, "Rust, compio on io_uring", Start::Cargo("compio")),
-    peer(
-        "io-uring-same-design",
-        Lane::SameDesign,
-        "Rust, compio on io_uring",
-        Start::Cargo("compio"),
-    ),
+    peer("io-uring", Lane::AsDocumented, "Rust, compio on io_uring", COMPIO),
+    peer("io-uring-same-design", Lane::SameDesign, "Rust, compio on io_uring", COMPIO),
     peer("asyncio", Lane::AsDocumented, "Python, asyncio streams", ASYNCIO),
     peer("asyncio-same-design", Lane::SameDesign, "Python, asyncio protocols", ASYNCIO_SAME),
     peer("uvloop", Lane::AsDocumented, "Python, uvloop", UVLOOP),
@@ -92,6 +82,8 @@ pub(crate) const PEERS: &[Peer] = &[
     peer(NCAT, Lane::AsDocumented, "C, ncat --chat", CHAT_OF_NCAT),
 ];
 
+const NO_PAUSE: Start = Start::Ours(Driver::OneThread, &["--pause", "0"]);
+const COMPIO: Start = Start::Cargo("compio");
 const ASYNCIO: Start =
     Start::Line("{python} {peers}/asyncio/server.py {program} {address}", PYTHON_VERSION);
 const UVLOOP: Start =
@@ -182,15 +174,14 @@ impl Peer {
                 Some(format!("{name} is not built: cargo build --release"))
             }
             Start::Cargo(_) if !self.sources().exists() => Some("it has no sources here".into()),
-            Start::Cargo(_) | Start::Go if !self.binary(Program::Chat).exists() => {
-                let go = matches!(self.start, Start::Go) && output("go", &["version"]).is_none();
-                Some(if go { "go is not installed" } else { "it is not built" }.into())
-            }
+            Start::Cargo(_) | Start::Go if self.binary(Program::Chat).exists() => None,
+            Start::Go if said_by("go version").is_none() => Some("go is not installed".into()),
+            Start::Cargo(_) | Start::Go => Some("it is not built".into()),
             Start::Line(_, version) if !version.is_empty() && said_by(version).is_none() => {
                 Some("what it needs is not installed; see `make compare-setup`".into())
             }
             // One that cannot be started says so itself.
-            Start::Cargo(_) | Start::Go | Start::Line(..) => None,
+            Start::Line(..) => None,
         }
     }
 
@@ -226,22 +217,15 @@ impl Peer {
 
     /// The file whose size is the program's, where there is one.
     pub(crate) fn binary(&self, program: Program) -> PathBuf {
-        match self.start {
-            Start::Ours(driver, _) => self.target(driver).join("release").join(program.name()),
-            _ => self.built_in(&here().join("target")),
-        }
+        self.built_in(&self.target(), program)
     }
 
-    /// What is built into this target folder; of ours the chat.
-    pub(crate) fn built_in(&self, target: &Path) -> PathBuf {
+    /// What is built into this target folder; peers have all programs in one file.
+    pub(crate) fn built_in(&self, target: &Path, program: Program) -> PathBuf {
         match self.start {
-            Start::Ours(..) => target.join("release").join(Program::Chat.name()),
+            Start::Ours(..) => target.join("release").join(program.name()),
             Start::Go => target.join(format!("peers-{}", self.name)),
-            _ => {
-                let built = target.join("release");
-                let plain = built.join(self.name);
-                if plain.exists() { plain } else { built.join(self.package()) }
-            }
+            _ => target.join("release").join(self.package()),
         }
     }
 
@@ -257,13 +241,14 @@ impl Peer {
         }
     }
 
-    /// Where ours is built: a feature has a place of its own.
-    pub(crate) fn target(&self, driver: Driver) -> PathBuf {
-        above().join(match driver {
-            Driver::OneThread => "target",
-            Driver::Smol => "target/smol-reactor",
-            Driver::Relay => "target/relay",
-        })
+    /// Where it is built: a feature of ours has a place of its own.
+    pub(crate) fn target(&self) -> PathBuf {
+        match self.start {
+            Start::Ours(Driver::OneThread, _) => above().join("target"),
+            Start::Ours(Driver::Smol, _) => above().join("target/smol-reactor"),
+            Start::Ours(Driver::Relay, _) => above().join("target/relay"),
+            _ => here().join("target"),
+        }
     }
 
     pub(crate) fn package(&self) -> String {
@@ -299,21 +284,18 @@ static PYTHON: LazyLock<String> = LazyLock::new(|| {
     if own.exists() {
         return own.to_string_lossy().into_owned();
     }
-    let system = output("python3", &["-c", "import sys; print(sys.executable)"]);
+    let system = output(Command::new("python3").args(["-c", "import sys; print(sys.executable)"]));
     system.unwrap_or_else(|| "python3".into())
 });
 
 /// What a line of words prints, if it can be started and succeeds.
 pub(crate) fn said_by(line: &'static str) -> Option<String> {
-    let words: Vec<String> = words(line).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let (program, arguments) = words.split_first()?;
-    output(program, arguments)
+    output(&mut of_words(words(line)))
 }
 
 /// What a command prints, if it can be started and succeeds.
-pub(crate) fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+pub(crate) fn output(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).output().ok()?;
     let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
     output.status.success().then(|| String::from_utf8_lossy(&said).trim().to_owned())
 }

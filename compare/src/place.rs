@@ -19,11 +19,6 @@ pub(crate) fn published() -> PathBuf {
     here().join("report")
 }
 
-/// The results that the published report was made of, where this machine has them.
-pub(crate) fn published_results() -> PathBuf {
-    runs().join("published.json")
-}
-
 /// The folder that holds the runs' folders.
 pub(crate) fn runs() -> PathBuf {
     target(std::env::var_os("CARGO_TARGET_DIR")).join("compare")

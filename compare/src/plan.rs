@@ -72,18 +72,18 @@ pub(crate) fn wanted(options: &Options) -> Vec<Peer> {
 /// # Errors
 /// When one has more clients than there are descriptors.
 pub(crate) fn workloads(options: &Options, machine: &Machine) -> Result<Vec<Workload>> {
+    let of_extent = |workload: &Workload| workload.rounds(options.extent) > 0;
     let chosen: Vec<Workload> = if options.only.is_empty() {
-        let all = WORKLOADS.into_iter();
-        all.filter(|workload| workload.rounds(options.extent) > 0).collect()
+        WORKLOADS.into_iter().filter(of_extent).collect()
     } else {
         options.only.iter().filter_map(|name| workload::find(name)).collect()
     };
-    let capped: Vec<Workload> =
-        chosen.into_iter().map(|workload| workload.capped(options.clients)).collect();
-    for workload in &capped {
-        machine.has_room(workload.name, workload.clients())?;
-    }
-    Ok(capped)
+    let capped = chosen.into_iter().map(|workload| {
+        let capped = workload.capped(options.clients);
+        machine.has_room(capped.name, capped.clients())?;
+        Ok(capped)
+    });
+    capped.collect()
 }
 
 /// Round by round, so that a slow drift of the machine meets everybody alike; the traced runs
@@ -101,38 +101,29 @@ pub(crate) fn tasks(
         (None, 0) => least.max(workload.rounds(Extent::Full)),
         (None, rounds) => rounds.max(least),
     };
-    let takes_part =
-        |workload: &Workload, peer: &Peer| peer.runs(workload) && fit(peer, workload.program);
+    let of = |&workload: &Workload, round, traced| -> Vec<Task> {
+        let takes_part = |peer: &&Peer| peer.runs(&workload) && fit(peer, workload.program);
+        let task = |&peer: &Peer| Task { workload, peer, name: peer.name, round, traced };
+        peers.iter().filter(takes_part).map(task).collect()
+    };
     let mut dice = Dice(options.seed);
     let mut tasks = Vec::new();
     for round in 1..=workloads.iter().map(rounds).max().unwrap_or(0) {
         for workload in workloads.iter().filter(|workload| rounds(workload) >= round) {
-            let mut block: Vec<Task> = peers
-                .iter()
-                .filter(|peer| takes_part(workload, peer))
-                .map(|peer| task(workload, peer, peer.name, round, false))
-                .collect();
-            let again = options.extent != Extent::Bench;
-            if let Some(ours) = peers.iter().find(|peer| again && peer.name == OURS) {
-                block.push(task(workload, ours, OURS_AGAIN, round, false));
-            }
+            let mut block = of(workload, round, false);
+            let twice = |task: &&Task| task.name == OURS && options.extent != Extent::Bench;
+            let again = block.iter().find(twice).map(|ours| Task { name: OURS_AGAIN, ..*ours });
+            block.extend(again);
             dice.shuffle(&mut block);
             tasks.append(&mut block);
         }
     }
-    let is_traced = |workload: &&Workload| match workload.traced {
-        Some(least) => by_name || options.extent >= least,
-        None => false,
+    let is_traced = |workload: &&Workload| {
+        workload.traced.is_some_and(|least| by_name || options.extent >= least)
     };
-    for workload in workloads.iter().filter(is_traced) {
-        let part = peers.iter().filter(|peer| takes_part(workload, peer));
-        tasks.extend(part.map(|peer| task(workload, peer, peer.name, 1, true)));
-    }
+    let traced = workloads.iter().filter(is_traced);
+    tasks.extend(traced.flat_map(|workload| of(workload, 1, true)));
     tasks
-}
-
-fn task(workload: &Workload, peer: &Peer, name: &'static str, round: usize, traced: bool) -> Task {
-    Task { workload: *workload, peer: *peer, name, round, traced }
 }
 
 #[cfg(test)]

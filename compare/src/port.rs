@@ -12,15 +12,12 @@ pub(crate) const LAST_PORT: u16 = 32_000;
 /// The port that the next server tries.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(FIRST_PORT);
 
-/// Starts with the user's port, which must be free.
-pub(crate) fn begin_at(port: u16) -> Result<(), Wrong> {
+/// Starts with the user's port, where one is given, which must be free.
+pub(crate) fn begin_at(port: Option<u16>) -> Result<(), Wrong> {
+    let Some(port) = port else { return Ok(()) };
     NEXT_PORT.store(port, Ordering::Relaxed);
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            Err(Wrong(format!("port {port} cannot be used ({error}); give another --port")))
-        }
-    }
+    let wrong = |error| Wrong(format!("port {port} cannot be used ({error}); give another --port"));
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop).map_err(wrong)
 }
 
 /// Another port for each server, since the last one's may be in TIME_WAIT.

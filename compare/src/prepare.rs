@@ -1,14 +1,15 @@
 //! Builds what is measured: the servers above, each peer by itself, so that no peer's crates get
 //! features that another one asks for.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Result;
 use crate::machine::Machine;
 use crate::options::Options;
-use crate::peers::{Driver, Lane, Peer, Start, above, here, output};
+use crate::peers::{Driver, Lane, Peer, Start, above, here, said_by};
 use crate::results::OURS;
+use crate::workload::Program;
 use crate::{plan, port, running};
 
 /// Peers, and why each takes no part.
@@ -25,9 +26,7 @@ pub(crate) fn some(
     wanted: impl Fn(&Peer) -> bool,
 ) -> Result<(Machine, Vec<Peer>)> {
     running::watch(None)?;
-    if let Some(port) = options.port {
-        port::begin_at(port)?;
-    }
+    port::begin_at(options.port)?;
     let machine = Machine::take()?;
     let (peers, left_out) = present(options, wanted)?;
     left_out.iter().for_each(|(peer, why)| eprintln!("{peer} is left out: {why}"));
@@ -74,7 +73,7 @@ pub(crate) fn build(peers: &[Peer]) -> Result<Vec<&'static str>> {
 /// Builds a peer where it is started from, or from nothing in an empty folder. False when it cannot
 /// be built; one without sources, or without its tools, is left as it is.
 pub(crate) fn one(peer: &Peer, cold: Option<&Path>) -> Result<bool> {
-    let target = |usual: PathBuf| cold.map_or(usual, Path::to_owned);
+    let target = cold.map_or_else(|| peer.target(), Path::to_owned);
     match peer.start {
         Start::Ours(driver, _) => {
             let what: &[_] = match driver {
@@ -82,13 +81,11 @@ pub(crate) fn one(peer: &Peer, cold: Option<&Path>) -> Result<bool> {
                 Driver::Smol => &["--bins", "--no-default-features", "--features", "local-time"],
                 Driver::Relay => &["--bins", "--features", "relay"],
             };
-            cargo(&above(), &target(peer.target(driver)), what)
+            cargo(&above(), &target, what)
         }
         Start::Cargo(_) if !peer.sources().exists() => Ok(true),
-        Start::Cargo(_) => {
-            cargo(&here(), &target(here().join("target")), &["--package", &peer.package()])
-        }
-        Start::Go if output("go", &["version"]).is_some() => go(peer, cold),
+        Start::Cargo(_) => cargo(&here(), &target, &["--package", &peer.package()]),
+        Start::Go if said_by("go version").is_some() => go(peer, &target, cold.is_some()),
         _ => Ok(true),
     }
 }
@@ -103,13 +100,12 @@ fn cargo(directory: &Path, target: &Path, what: &[&str]) -> Result<bool> {
     Ok(command.stdin(Stdio::null()).status()?.success())
 }
 
-fn go(peer: &Peer, cold: Option<&Path>) -> Result<bool> {
+fn go(peer: &Peer, target: &Path, is_cold: bool) -> Result<bool> {
     let mut command = Command::new("go");
     command.args(["build", "-trimpath", "-ldflags=-s -w", "-o"]);
-    command.arg(peer.built_in(cold.unwrap_or(&here().join("target"))));
-    command.arg(".").current_dir(peer.sources());
-    if let Some(cold) = cold {
-        command.env("GOCACHE", cold.join("cache"));
+    command.arg(peer.built_in(target, Program::Chat)).arg(".").current_dir(peer.sources());
+    if is_cold {
+        command.env("GOCACHE", target.join("cache"));
     }
     Ok(command.stdin(Stdio::null()).status()?.success())
 }

@@ -25,15 +25,13 @@ pub(crate) struct Usage {
     pub(crate) voluntary: u64,
     pub(crate) involuntary: u64,
     pub(crate) threads: u64,
-    /// User and system time of the whole process, of threads that ended too; in whole ticks.
-    user: u64,
-    system: u64,
+    /// User and system time of the whole process, of threads that ended too.
+    ticks: u64,
 }
 
 impl Process {
     pub(crate) fn usage(self) -> Result<Usage> {
-        let (user, system) = self.times()?;
-        let mut usage = Usage { user, system, ..Usage::default() };
+        let mut usage = Usage { ticks: self.ticks()?, ..Usage::default() };
         for task in fs::read_dir(self.path("task"))? {
             // A thread may end between the listing and the look.
             let task = task?.path();
@@ -50,12 +48,12 @@ impl Process {
     /// Waits until the server has used next to no CPU for a while, but not for ever.
     pub(crate) fn settle(self, quiet: Duration) -> Result<()> {
         let deadline = Instant::now() + quiet * 40;
-        let (mut last, mut since) = (self.times()?, Instant::now());
+        let (mut last, mut since) = (self.ticks()?, Instant::now());
         while since.elapsed() < quiet && Instant::now() < deadline {
             std::thread::sleep(quiet / 5);
-            let times = self.times()?;
-            if times != last {
-                (last, since) = (times, Instant::now());
+            let ticks = self.ticks()?;
+            if ticks != last {
+                (last, since) = (ticks, Instant::now());
             }
         }
         Ok(())
@@ -85,9 +83,9 @@ impl Process {
         stats.filter(|stat| stat[STATE] != "Z" && stat[GROUP] == self.0.to_string()).count()
     }
 
-    fn times(self) -> Result<(u64, u64)> {
+    fn ticks(self) -> Result<u64> {
         let stat = self.stat()?;
-        Ok((stat[TIMES].parse()?, stat[TIMES + 1].parse()?))
+        Ok(stat[TIMES].parse::<u64>()? + stat[TIMES + 1].parse::<u64>()?)
     }
 
     /// The fields behind its name.
@@ -104,18 +102,16 @@ impl Process {
 
 impl Usage {
     pub(crate) fn since(&self, earlier: &Usage) -> Usage {
-        let ticks = |pick: fn(&Usage) -> u64| pick(self).saturating_sub(pick(earlier)) * TICK;
-        let (user, system) = (ticks(|usage| usage.user), ticks(|usage| usage.system));
+        let ticks = self.ticks.saturating_sub(earlier.ticks);
         let cpu = self.cpu.saturating_sub(earlier.cpu);
         // Threads that ended took their schedstat with them; the process's own times did not.
-        let cpu = if user + system > cpu + 3 * TICK { user + system } else { cpu };
+        let cpu = if ticks * TICK > cpu + 3 * TICK { ticks * TICK } else { cpu };
         Usage {
             cpu,
             voluntary: self.voluntary.saturating_sub(earlier.voluntary),
             involuntary: self.involuntary.saturating_sub(earlier.involuntary),
             threads: self.threads,
-            user,
-            system,
+            ticks,
         }
     }
 }
@@ -131,7 +127,8 @@ fn schedstat(task: &Path) -> Result<u64> {
     Ok(cpu.parse()?)
 }
 
-fn field(text: &str, key: &str) -> Result<u64> {
+/// The number that stands behind a key in a file of /proc.
+pub(crate) fn field(text: &str, key: &str) -> Result<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(key));
     let value = value.and_then(|value| value.split_ascii_whitespace().next());
     Ok(value.ok_or("no such figure in /proc")?.parse()?)

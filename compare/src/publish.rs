@@ -10,6 +10,9 @@ use crate::results::{Results, Sample};
 use crate::workload::Extent;
 use crate::wrong::Wrong;
 
+/// The results that the published report was made of, where this machine has them.
+const PUBLISHED: &str = "published.json";
+
 /// Returns the report's path.
 ///
 /// # Errors
@@ -20,7 +23,7 @@ pub(crate) fn publish(folder: &Option<PathBuf>) -> Result<PathBuf> {
     let none = || Wrong("there is no finished run; `compare run --full` makes one".into());
     let folder = folder.clone().or_else(newest).ok_or_else(none)?;
     let results = Results::read(&folder.join(RESULTS))?;
-    let file = place::published_results();
+    let file = place::runs().join(PUBLISHED);
     let published = if file.exists() { Some(Results::read(&file)?) } else { None };
     if let Some(why) = lack(&results, published.as_ref()) {
         let folder = folder.display();

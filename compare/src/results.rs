@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::workload::{Extent, Workload};
+use crate::workload::{self, Extent};
 
 /// What stands over every report.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -62,6 +62,10 @@ pub(crate) struct Outcome {
 impl Outcome {
     pub(crate) fn invalid(why: impl ToString) -> Outcome {
         Outcome { fault: Some(why.to_string()), ..Outcome::default() }
+    }
+
+    pub(crate) fn get(&self, metric: &str) -> Option<f64> {
+        self.metrics.get(metric).copied()
     }
 
     /// To the last digit.
@@ -175,25 +179,26 @@ impl Results {
     }
 
     /// Stands where a workload is named, if `--clients` held it to fewer than its name says.
-    pub(crate) fn held(&self, workload: &Workload) -> String {
+    pub(crate) fn held(&self, workload: &str) -> String {
         let mut words = self.chosen.split(' ').skip_while(|word| *word != "--clients").skip(1);
         let most = words.next().and_then(|word| word.parse::<usize>().ok());
-        let most = most.filter(|most| *most < workload.clients());
-        most.map_or(String::new(), |most| format!(" (at most {most} clients)"))
+        let found = workload::find(workload);
+        let is_held =
+            |most: &usize| found.is_some_and(|it| it.capped(*most).clients() < it.clients());
+        most.filter(is_held).map_or(String::new(), |most| format!(" (at most {most} clients)"))
     }
 
     /// Why nothing of a peer was measured, though it was asked.
     pub(crate) fn unmeasured(&self, peer: &str) -> Option<&str> {
-        let mut runs = self.samples.iter().filter(|run| run.peer == peer);
-        let is_valid = |run: &Sample| run.outcome.fault.is_none();
-        let first = runs.clone().next()?;
-        if runs.any(is_valid) { None } else { first.outcome.fault.as_deref() }
+        let runs = self.samples.iter().filter(|run| run.peer == peer);
+        let faults: Option<Vec<_>> = runs.map(|run| run.outcome.fault.as_deref()).collect();
+        faults?.first().copied()
     }
 
     /// What else ran on the two cores, where that is more than figures bear.
     pub(crate) fn disturbed(&self) -> Option<String> {
-        let share = |run: &Sample| run.outcome.metrics.get("others_share").copied();
-        let shares: Vec<f64> = self.samples.iter().filter_map(share).collect();
+        let shares = self.samples.iter().filter_map(|run| run.outcome.get("others_share"));
+        let shares: Vec<f64> = shares.collect();
         let busy = shares.iter().filter(|share| **share >= DISTURBED).count();
         let (all, most) = (shares.len(), DISTURBED * 100.0);
         (busy * 10 > all).then(|| {
@@ -242,6 +247,7 @@ pub(crate) fn asked(extent: Extent, seed: u64, chosen: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::Results;
     use crate::report::made_up;
 
     #[test]
@@ -256,6 +262,18 @@ mod tests {
         results.samples.iter_mut().take(all / 2).for_each(|it| it.outcome.set("others_share", 0.2));
         let said = results.disturbed().expect("half of them");
         assert!(said.starts_with("In 25 of 51 runs other programs took 10 % of"), "{said}");
+    }
+
+    #[test]
+    fn a_workload_is_held_to_fewer_clients_than_its_name_says_and_not_to_as_many() {
+        let held = |most: usize| {
+            let chosen = format!("--only stalled --clients {most} --rounds 2");
+            ["stalled", "start"]
+                .map(|name| Results { chosen: chosen.clone(), ..Results::default() }.held(name))
+        };
+        // The one who never reads is beside the 100.
+        assert_eq!(held(100), ["", ""]);
+        assert_eq!(held(99), [" (at most 99 clients)", ""]);
     }
 
     #[test]

@@ -38,18 +38,15 @@ const FAILURES: usize = 2;
 /// # Errors
 /// When nothing can be measured, or no run of the user's own server is valid.
 pub(crate) fn run(options: &Options) -> Result<PathBuf> {
-    let folder = if options.resume {
-        journal::unfinished(options)?
-    } else {
-        if let Ok(folder) = journal::unfinished(options) {
-            let folder = folder.display();
-            eprintln!("{folder} holds such a run, unfinished: --resume goes on with it");
-        }
-        place::fresh(options.out.as_deref())?
-    };
+    let unfinished = journal::unfinished(options);
+    if let (false, Ok(folder)) = (options.resume, &unfinished) {
+        let folder = folder.display();
+        eprintln!("{folder} holds such a run, unfinished: --resume goes on with it");
+    }
+    let folder = if options.resume { unfinished? } else { place::fresh(options.out.as_deref())? };
     running::watch(Some(folder.clone()))?;
     let machine = Machine::take()?;
-    let Ready { tasks, tool, begun } = get_ready(options, &machine)?;
+    let (tasks, tool, begun) = get_ready(options, &machine)?;
     let mut journal = if options.resume {
         journal::take_up(&folder, &begun)?
     } else {
@@ -66,17 +63,10 @@ pub(crate) fn run(options: &Options) -> Result<PathBuf> {
     Ok(report)
 }
 
-struct Ready {
-    tasks: Vec<Task>,
-    tool: Option<Tool>,
-    begun: Results,
-}
-
-/// Builds, and finds out who takes part.
-fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
-    if let Some(port) = options.port {
-        port::begin_at(port)?;
-    }
+/// Builds, and finds out who takes part: the runs to make, what counts their system calls, and the
+/// results without a run.
+fn get_ready(options: &Options, machine: &Machine) -> Result<(Vec<Task>, Option<Tool>, Results)> {
+    port::begin_at(options.port)?;
     let workloads = plan::workloads(options, machine)?;
     let served = |program: &Program| workloads.iter().any(|it| it.program == *program);
     let programs: Vec<Program> = Program::ALL.into_iter().filter(served).collect();
@@ -108,7 +98,7 @@ fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
         traced_with: tool.map(|tool| tool.name().to_owned()),
         ..Results::default()
     };
-    Ok(Ready { tasks, tool, begun })
+    Ok((tasks, tool, begun))
 }
 
 /// What is wrong with the user's own server, told line by line.
@@ -116,10 +106,9 @@ fn get_ready(options: &Options, machine: &Machine) -> Result<Ready> {
 /// # Errors
 /// With these lines, when nothing of it can be measured.
 fn check_own(options: &Options, machine: &Machine, programs: &[Program]) -> Result<Vec<Findings>> {
-    let own: Vec<Peer> = options.own.into_iter().collect();
-    let found = conform::check(machine, &own, programs);
+    let found = conform::check(machine, options.own.as_slice(), programs);
     let lines: Vec<String> = found.iter().flat_map(Findings::told).collect();
-    if !own.is_empty() && found.len() == programs.len() {
+    if options.own.is_some() && found.len() == programs.len() {
         return Err(lines.join("\ncompare: ").into());
     }
     lines.iter().for_each(|line| eprintln!("{line}"));

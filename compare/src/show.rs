@@ -10,7 +10,7 @@ use crate::report::cell::{ratio, usual};
 use crate::report::metric::{Metric, metrics};
 use crate::report::table::{NOTHING, Table};
 use crate::report::tables::machine;
-use crate::results::Results;
+use crate::results::{Facts, Results};
 use crate::stats::{Spread, Standing, standing};
 use crate::workload::WORKLOADS;
 use crate::wrong::Wrong;
@@ -57,11 +57,8 @@ fn text(all: &[Results], options: &Options) -> Result<String> {
     for workload in WORKLOADS.iter().filter(|workload| options.chose(workload.name)) {
         let mut table = table(workload.name, all);
         for metric in metrics(&workload.load).iter().filter(|metric| !metric.aside) {
-            for facts in &all[0].peers {
-                let Some((mut row, is_changed)) = row(all, workload.name, &facts.name, metric)
-                else {
-                    continue;
-                };
+            let of = |facts: &Facts| row(all, workload.name, &facts.name, metric);
+            for (mut row, is_changed) in all[0].peers.iter().filter_map(of) {
                 table.row(row.clone());
                 if is_changed {
                     row[0] = format!("{}, {}", workload.name, row[0]);

@@ -119,7 +119,7 @@ fn end(address: Ipv4Addr, other: Ipv4Addr) -> Result<File> {
     let (address, other) = (format!("{address}"), format!("{other}"));
     let ip = |arguments: &[&str]| {
         let why = || Wrong("a wire needs `ip`, of iproute2, which is not there or fails".into());
-        output("ip", arguments).map(|_| ()).ok_or_else(why)
+        output(Command::new("ip").args(arguments)).map(|_| ()).ok_or_else(why)
     };
     ip(&["address", "add", &address, "peer", &other, "dev", DEVICE])?;
     ip(&["link", "set", DEVICE, "up"])?;

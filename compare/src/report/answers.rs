@@ -94,7 +94,7 @@ impl Question {
         let heads: Vec<String> = metrics.iter().map(|it| results.head(name, it)).collect();
         let claims = |peers: &[&str]| claims(results, name, &metrics, peers);
         let (held, best, heads) =
-            (results.held(&workload), self.best(results, &groups), heads.join("; "));
+            (results.held(name), self.best(results, &groups), heads.join("; "));
         let source = format!("{}: [{name}](#{name}), {heads}", workload.about);
         let mut text =
             format!("\n## {title}{held}\n\n**{best}** ({source})\n\n- {}", claims(&[OURS]));
@@ -113,19 +113,21 @@ impl Question {
 
     /// Each with the least by the first criterion before the others.
     fn groups<'a>(&self, results: &'a Results) -> Groups<'a> {
-        let mut groups: BTreeMap<_, Vec<(f64, &str)>> = BTreeMap::new();
-        for peer in self.of(results, None) {
+        let mut groups = Groups::new();
+        for (_, peer) in self.ranked(results, self.criteria[0].key) {
             let compare = |it: &Criterion| results.compare(self.workload, peer, it.key);
-            let found: Vec<_> = self.criteria.iter().map(compare).collect();
-            let Some(first) = found[0] else { continue };
-            let standings = found.iter().map(|it| it.map(|it| it.standing)).collect();
-            groups.entry(standings).or_default().push((first.ratio, peer));
+            let standings = self.criteria.iter().map(|it| Some(compare(it)?.standing));
+            groups.entry(standings.collect()).or_default().push(peer);
         }
-        let sorted = groups.into_iter().map(|(standings, mut peers)| {
-            peers.sort_by(|one, other| one.0.total_cmp(&other.0));
-            (standings, peers.into_iter().map(|it| it.1).collect())
-        });
-        sorted.collect()
+        groups
+    }
+
+    /// Rivals by ours, those with the least before the others.
+    fn ranked<'a>(&self, results: &'a Results, key: &str) -> Vec<(f64, &'a str)> {
+        let ratio = |peer| Some((results.compare(self.workload, peer, key)?.ratio, peer));
+        let mut all: Vec<_> = self.of(results, None).filter_map(ratio).collect();
+        all.sort_by(|one, other| one.0.total_cmp(&other.0));
+        all
     }
 
     /// Who has least by each criterion, and those that are its equals.
@@ -141,9 +143,7 @@ impl Question {
         }
         let asked = self.criteria.iter().filter(|it| !it.best.is_empty());
         let named = asked.filter_map(|Criterion { key, best, .. }| {
-            let ratio = |peer| Some((results.compare(self.workload, peer, key)?.ratio, peer));
-            let mut all: Vec<_> = self.of(results, None).filter_map(ratio).collect();
-            all.sort_by(|one, other| one.0.total_cmp(&other.0));
+            let mut all = self.ranked(results, key);
             let (least, band) = (all.first()?.0.min(1.0), results.equals(self.workload, key)?.0);
             all.insert(0, (1.0, OURS));
             all.retain(|(ratio, _)| standing(ratio / least, band) == Standing::Equal);
@@ -227,6 +227,7 @@ fn claims(results: &Results, workload: &str, metrics: &[&Metric], peers: &[&str]
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::made_up;
 
     #[test]
     fn what_grows_without_a_bound_is_what_the_peers_say_of_themselves() {
@@ -235,5 +236,48 @@ mod tests {
         let growing = said.lines().filter(|line| line.contains("| no bound |"));
         let names: Vec<_> = growing.filter_map(|line| line.split('`').nth(1)).collect();
         assert_eq!(names, GROWING);
+    }
+
+    #[test]
+    fn the_first_page_says_why_there_is_no_answer_and_who_is_none() {
+        let page = |change: fn(&mut Results)| {
+            let mut results = made_up::results();
+            change(&mut results);
+            super::page(&results)
+        };
+        let said = |page: &str, what: &str| assert!(page.contains(what), "{what} in {page}");
+        let apart =
+            page(|results| results.samples.iter_mut().for_each(|it| it.outcome.apart = true));
+        let not_measured = "It was not measured: `compare run --only echo-50`.";
+        said(&apart, &format!("\n## Which runtime for an echo?\n\n{not_measured}\n"));
+        let room = "\n## Which runtime for a room?\n\n**";
+        said(&apart, &format!("{room}Too few runs may be ranked: there is no answer.** ("));
+        let alone = page(|results| {
+            let left = ["ours", "ours-again", "raw-epoll", "asyncio"];
+            results.samples.retain(|run| left.contains(&&*run.peer));
+        });
+        said(
+            &alone,
+            &format!("{room}Beside ours no runtime has a valid run: there is no answer.**"),
+        );
+        let floor = "`raw-epoll: 2.06 (2.02–2.10) 0.50×; 0.30 ≈`";
+        said(&alone, "\n\n- `ours: 4.12 (4.04–4.20); 0.30`\n- the floor, epoll by hand, ");
+        said(
+            &alone,
+            &format!("which is no answer: {floor}\n- not valid: asyncio (lines: 1 dropped)\n"),
+        );
+        let pause = page(|results| made_up::rename(results, "node", "no-pause"));
+        said(&pause, &format!("{room}The least CPU: ours. The soonest: ours, threads.** ("));
+        said(&pause, "\n- ours without its pause: `no-pause: 4.16 (4.08–4.24) ≈; 0.30 ≈`\n");
+        let mut results = made_up::results();
+        for run in &mut results.samples {
+            run.outcome.set("p99_us", 40e3);
+            run.outcome.set("server_share", 0.1);
+        }
+        said(&super::page(&results), "Nagle's");
+        results.samples.iter_mut().for_each(|run| run.workload = "echo-50".into());
+        assert!(!super::page(&results).contains("Nagle's"), "an echo has nothing to hold back");
+        let fewer = page(|results| results.chosen = "--only chat-1000 --clients 5".into());
+        said(&fewer, "\n## Which runtime for a room? (at most 5 clients)\n");
     }
 }

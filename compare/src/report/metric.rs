@@ -104,8 +104,7 @@ pub(crate) struct Comparison {
 impl Results {
     /// Of the runs that may be ranked; of all, where none may.
     pub(crate) fn value(&self, workload: &str, peer: &str, key: &str) -> Option<Spread> {
-        let all =
-            || self.runs(workload, peer).filter_map(|it| it.outcome.metrics.get(key).copied());
+        let all = || self.runs(workload, peer).filter_map(|it| it.outcome.get(key));
         self.ranked(workload, peer, key).or_else(|| spread(all()))
     }
 
@@ -152,7 +151,7 @@ impl Results {
     /// Round by round, where it may be ranked.
     fn rounds_of(&self, workload: &str, peer: &str, key: &str) -> Vec<(usize, f64)> {
         let ranked = self.runs(workload, peer).filter(|run| is_ranked(run, key));
-        ranked.filter_map(|run| Some((run.round, *run.outcome.metrics.get(key)?))).collect()
+        ranked.filter_map(|run| Some((run.round, run.outcome.get(key)?))).collect()
     }
 }
 
@@ -162,7 +161,7 @@ pub(super) const FROZEN: f64 = 0.001;
 /// What a message costs the server may be told where the generator was full as well; how fast it
 /// was may not. A server that froze beside a stalled reader saved all the work it did not do.
 pub(super) fn is_ranked(sample: &Sample, key: &str) -> bool {
-    let undelivered = sample.outcome.metrics.get(UNDELIVERED.key).copied();
+    let undelivered = sample.outcome.get(UNDELIVERED.key);
     let limited = match sample.outcome.bound {
         Bound::Client => true,
         Bound::Both => key != CPU.key,

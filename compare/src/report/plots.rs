@@ -17,16 +17,17 @@ pub(crate) struct Plot {
 
 #[rustfmt::skip]
 pub(crate) const PLOTS: [Plot; 4] = [
-    Plot { name: "cpu-latency", about: "CPU of one delivery against the time within which 99 % of them come, among 100 clients, from 200 lines a second (at the right) over 1,000 to 5,000: towards the left it costs less, towards the bottom it comes sooner", draw: cpu_and_latency },
+    Plot { name: "cpu-latency", about: "CPU of one delivery against the time within which 99 % of them come, a point for each number of lines a second: towards the left it costs less, towards the bottom it comes sooner", draw: cpu_and_latency },
     Plot { name: "design", about: "CPU by design: from each runtime as documented to the same design on it, which is what the design gives; what still differs at the right is the runtime", draw: designs },
     Plot { name: "memory", about: "Memory of the chat server by idle clients", draw: memory },
-    Plot { name: "stalled", about: "One client of 101 never reads: what the others notice", draw: stalled_reader },
+    Plot { name: "stalled", about: "One client never reads: what the others notice", draw: stalled_reader },
 ];
 
 const NOTE: &str = "thick: ours; thin: the same design; dashed: as documented; dotted: the floor";
 
 /// Lines a second that 100 clients say.
-const RATES: [&str; 3] = ["chat-200", "chat-1000", "chat-5000"];
+const RATES: [(&str, &str); 3] =
+    [("chat-200", "200"), ("chat-1000", "1,000"), ("chat-5000", "5,000")];
 
 /// A place on each axis, and of how many runs it is.
 type Point = (f64, f64, usize);
@@ -34,18 +35,21 @@ type Point = (f64, f64, usize);
 /// A curve for each peer that has one.
 fn chart(
     results: &Results,
+    workload: &str,
     title: &str,
     axes: [Axis; 2],
     points: impl Fn(&str) -> Option<Vec<Point>>,
 ) -> Option<String> {
     let curves = results.peers.iter().filter_map(|it| Some((it, &*it.name, points(&it.name)?)));
-    Lines { note: NOTE, ..lines(results, title, axes, curves.collect()) }.draw()
+    let lines = lines(results, workload, title, axes, curves.collect());
+    Lines { note: NOTE, ..lines }.draw()
 }
 
-/// Curves of peers, each under a name. The title says of how many runs they are, and so does the
-/// name of one that is of fewer.
+/// Curves of peers, each under a name. The title says if the workload was held to fewer clients, and
+/// of how many runs they are; so does the name of one that is of fewer.
 fn lines(
     results: &Results,
+    workload: &str,
     title: &str,
     [x, y]: [Axis; 2],
     curves: Vec<(&Facts, &str, Vec<Point>)>,
@@ -58,8 +62,8 @@ fn lines(
         let (name, color) = (format!("{name}{mark}"), color(results, &facts.name));
         Some(Series { name, color, stroke: stroke(facts), points })
     });
-    let (title, series) = (format!("{title}, {}", usual(most)), series.collect());
-    Lines { title, note: "", x, y, series }
+    let title = format!("{title}{}, {}", results.held(workload), usual(most));
+    Lines { title, note: "", x, y, series: series.collect() }
 }
 
 /// One for each runtime, in all pictures.
@@ -87,19 +91,24 @@ fn drawn(results: &Results, workload: &str, peer: &str, key: &str) -> Option<Vec
     Some(points.iter().map(|(x, y)| (*x, *y, 1)).collect())
 }
 
-/// A point for each rate.
+/// A point for each rate; the title names those that any peer was measured at.
 fn cpu_and_latency(results: &Results) -> Option<String> {
-    let points = |peer: &str| {
-        let points = RATES.iter().filter_map(|workload| {
-            let get = |key| results.value(workload, peer, key);
-            let (cpu, p99) = (get("cpu_us")?, get("p99_us")?);
-            Some((cpu.median, p99.median / 1e3, cpu.n.min(p99.n)))
-        });
-        Some(points.collect())
+    let point = |workload: &str, peer: &str| {
+        let get = |key| results.value(workload, peer, key);
+        let (cpu, p99) = (get("cpu_us")?, get("p99_us")?);
+        Some((cpu.median, p99.median / 1e3, cpu.n.min(p99.n)))
     };
+    let points = |peer: &str| Some(RATES.iter().filter_map(|it| point(it.0, peer)).collect());
+    let is_measured =
+        |rate: &&(&str, &str)| results.peers.iter().any(|it| point(rate.0, &it.name).is_some());
+    let rates: Vec<&str> = RATES.iter().filter(is_measured).map(|it| it.1).collect();
+    let (first, others) = rates.split_first()?;
+    let others = others.join(" and ");
+    let title =
+        format!("CPU and latency, 100 clients, from {first} lines/s (the names) to {others}");
     let late = axis("ms from when a line was due, 99 % of the deliveries", true);
-    let title = "CPU and latency, from 200 lines a second (the names) to 1,000 and 5,000";
-    chart(results, title, [axis("CPU of one delivery, µs", true), late], points)
+    let axes = [axis("CPU of one delivery, µs", true), late];
+    chart(results, RATES[0].0, &title, axes, points)
 }
 
 /// For each workload, from each runtime as documented to the same design on it, with ours at that
@@ -129,7 +138,7 @@ fn designs(results: &Results) -> Option<String> {
                 ticks: &[(0.0, "as documented"), (1.0, "the same design")],
                 ..axis("", false)
             };
-            lines(results, title, [x, axis("µs", true)], curves.collect())
+            lines(results, workload, title, [x, axis("µs", true)], curves.collect())
         });
     pairs(results).next()?;
     draw(&charts.collect::<Vec<_>>())
@@ -138,14 +147,16 @@ fn designs(results: &Results) -> Option<String> {
 fn memory(results: &Results) -> Option<String> {
     let points = |peer: &str| drawn(results, "idle-chat", peer, "rss_mib");
     let axes = [axis("clients", false), axis("MiB resident", false)];
-    chart(results, "Memory by idle clients of the chat, the first run", axes, points)
+    let title = "Memory by idle clients of the chat, the first run";
+    chart(results, "idle-chat", title, axes, points)
 }
 
 fn stalled_reader(results: &Results) -> Option<String> {
     let points = |peer: &str| drawn(results, "stalled", peer, "worst_ms");
     let time = axis("seconds; a line that ends has ended for all", false);
     let axes = [time, axis("ms, the slowest delivery of each 0.1 s", true)];
-    chart(results, "One client never reads: what the others notice, in the first run", axes, points)
+    let title = "One client of 101 never reads: what the others notice, in the first run";
+    chart(results, "stalled", title, axes, points)
 }
 
 #[cfg(test)]
@@ -177,9 +188,30 @@ mod tests {
         results.samples.retain(|run| run.peer != "node" || run.round < 4);
         results.samples.retain(|run| run.peer != "threads" || run.round == 2);
         let svg = cpu_and_latency(&results).expect("two rates");
-        for said in ["and 5,000, n=5<", ">ours<", ">node (n=3)<", ">threads†<"] {
+        for said in ["to 1,000, n=5<", ">ours<", ">node (n=3)<", ">threads†<"] {
             assert!(svg.contains(said), "{said} in {svg}");
         }
+    }
+
+    #[test]
+    fn a_picture_says_which_rates_were_measured_and_of_how_many_clients() {
+        let held_to = |clients: usize| {
+            let mut results = made_up::same_design();
+            results.chosen = format!("--peers go --clients {clients}");
+            for run in &mut results.samples {
+                let is_least = run.workload == "chat-200";
+                run.workload = if is_least { "chat-1000" } else { "chat-5000" }.into();
+            }
+            results
+        };
+        let five = held_to(5);
+        let svg = cpu_and_latency(&five).expect("two rates");
+        let held = "(at most 5 clients), n=5<";
+        let title = format!(", 100 clients, from 1,000 lines/s (the names) to 5,000 {held}");
+        assert!(svg.contains(&title), "{svg}");
+        let svg = designs(&five).expect("a pair");
+        assert!(svg.contains(&format!("1,000 lines a second {held}")), "{svg}");
+        assert!(!designs(&held_to(100)).expect("a pair").contains("at most"));
     }
 
     #[test]

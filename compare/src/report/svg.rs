@@ -1,6 +1,6 @@
 //! Line charts as SVG: one file for light and for dark ground. Knows no peers.
 
-use std::fmt::Write as _;
+use crate::stats::{Spread, spread};
 
 const WIDTH: f64 = 850.0;
 /// Of a chart; more names than fit make it higher.
@@ -182,14 +182,12 @@ impl Series {
         let path: Vec<String> = places().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let (color, path) = (self.class(), path.join(" "));
         let Stroke(width, dashes) = self.stroke;
-        let _infallible = writeln!(
-            svg,
+        *svg += &format!(
             "<polyline class=\"{color}\" stroke-width=\"{width}\" stroke-dasharray=\"{dashes}\" \
-             points=\"{path}\"/>"
+             points=\"{path}\"/>\n"
         );
         for (x, y) in places().filter(|_| self.points.len() <= DOTS) {
-            let _infallible =
-                writeln!(svg, "<circle class=\"{color}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
+            *svg += &format!("<circle class=\"{color}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>\n");
         }
     }
 }
@@ -198,12 +196,10 @@ impl Scale {
     /// With some room above the values, and on a logarithmic scale below.
     fn over(values: impl Iterator<Item = f64>, log: bool, from: f64, to: f64) -> Option<Scale> {
         let usable = values.filter(|value| value.is_finite() && (!log || *value > 0.0));
-        let (low, high) = usable.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
+        let Spread { min, max, .. } = spread(usable)?;
         let (low, high) =
-            if log { (low / 1.25, high * 1.25) } else { (low.min(0.0), high.max(1e-9) * 1.06) };
-        low.is_finite().then_some(Scale { low, high, from, to, log })
+            if log { (min / 1.25, max * 1.25) } else { (min.min(0.0), max.max(1e-9) * 1.06) };
+        Some(Scale { low, high, from, to, log })
     }
 
     fn place(&self, value: f64) -> f64 {
@@ -258,16 +254,14 @@ pub(crate) fn short(value: f64) -> String {
 
 fn text(svg: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, words: &str) {
     let words = words.replace('&', "&amp;").replace('<', "&lt;");
-    let _infallible = writeln!(
-        svg,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\" text-anchor=\"{anchor}\">{words}</text>"
+    *svg += &format!(
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\" text-anchor=\"{anchor}\">{words}</text>\n"
     );
 }
 
 fn line(svg: &mut String, (x1, y1): (f64, f64), (x2, y2): (f64, f64), class: &str) {
-    let _infallible = writeln!(
-        svg,
-        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" class=\"{class}\"/>"
+    *svg += &format!(
+        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" class=\"{class}\"/>\n"
     );
 }
 

@@ -40,13 +40,12 @@ pub(crate) fn summary(results: &Results) -> String {
         Some((name, metric(name, key)?))
     });
     let measured: Vec<_> = measured.collect();
-    let mut heads = vec!["lane".to_owned()];
-    heads.extend(measured.iter().map(|(name, metric)| {
+    let figures = measured.iter().map(|(name, metric)| {
         let runs = usual(results.rounds(name));
         format!("[{name}](#{name}): {}, {runs}", results.head(name, metric))
-    }));
+    });
     let cost_and = ["build: s", "crates", "binary KiB", "lines of code", "runtime"];
-    heads.extend(cost_and.map(str::to_owned));
+    let heads = ["lane".to_owned()].into_iter().chain(figures).chain(cost_and.map(str::to_owned));
     let mut table = Table::of("peer", heads);
     for facts in &results.peers {
         let mut row = vec![emphasis(&facts.name), facts.lane.clone()];
@@ -80,9 +79,9 @@ pub(crate) fn cost(facts: &Facts) -> [String; 4] {
 
 /// A table for each workload.
 pub(crate) fn workloads(results: &Results) -> String {
-    let measured = |it: &&Workload| results.samples.iter().any(|run| run.workload == it.name);
-    let tables = WORKLOADS.iter().filter(measured).map(|workload| {
-        let (name, about, held) = (workload.name, workload.about, results.held(workload));
+    let measured = WORKLOADS.iter().filter(|it| results.rounds(it.name) > 0);
+    let tables = measured.map(|workload| {
+        let (name, about, held) = (workload.name, workload.about, results.held(workload.name));
         let is_told = metric(name, "cpu_us").map(|_| format!("; CPU a {}", workload.message()));
         let mut of = is_told.unwrap_or_default();
         let median = |key| results.value(name, OURS, key).map(|it| it.median);
@@ -99,8 +98,8 @@ pub(crate) fn workloads(results: &Results) -> String {
 fn table(results: &Results, workload: &Workload) -> Table {
     let name = workload.name;
     let metrics = || metrics(&workload.load).iter().chain(&COUNTED);
-    let mut heads: Vec<String> = metrics().map(|metric| results.head(name, metric)).collect();
-    heads.extend([&format!("system calls{SINGLE}"), "not ranked"].map(str::to_owned));
+    let heads = metrics().map(|metric| results.head(name, metric));
+    let heads = heads.chain([format!("system calls{SINGLE}"), "not ranked".into()]);
     let mut table = Table::of(&format!("{name}, {}", usual(results.rounds(name))), heads);
     let peers = results.peers.iter().map(|facts| facts.name.as_str()).chain([OURS_AGAIN]);
     let mut peers: Vec<&str> = peers.collect();
