@@ -20,6 +20,7 @@ use crate::rough::Rough;
 use crate::server::Server;
 use crate::signals::Signals;
 use crate::stats::Dice;
+use crate::trial::job;
 use crate::workload::{Load, Program};
 
 /// Time in which some of what is due must come: a connection where nothing does has lost a wake.
@@ -59,28 +60,29 @@ pub(crate) fn account(options: &Options) -> Result<()> {
     }
 }
 
+/// A round of random traffic; how much came back or was heard, and how much was missed.
+type Round = fn(&Job, Dice, Rough) -> Result<[u64; 2]>;
+
 /// Round after round, each with clients of its own. Returns how many were not as they must be.
 fn one(machine: &Machine, peer: &Peer, program: Program, options: &Options) -> Result<usize> {
     let Options { seconds, seed, .. } = *options;
     println!("{}, {}: {seconds} s, --seed {seed}", program.name(), peer.name);
-    let unpaced: &[_] = if program == Program::Chat { &["--rate", "0"] } else { &[] };
+    let (unpaced, what, round): (&[_], _, Round) = match program {
+        Program::Chat => (&["--rate", "0"], "lines heard", chat),
+        _ => (&[], "messages came back", echo),
+    };
     let server = Server::start_ours(machine, peer, program, unpaced)?;
-    let (pid, address, load) = (server.pid(), server.address, Load::Idle { clients: 0 });
-    let job = Job { load, pid, address, window: 0, warm_up: 0, tracer: None };
-    let held = Process(pid).descriptors();
-    let signals = Rc::new(RefCell::new(Signals::new(pid, seed)?));
+    let (process, job) = (Process(server.pid()), job(&server, Load::Idle { clients: 0 }, 0));
+    let held = process.descriptors();
+    let signals = Rc::new(RefCell::new(Signals::new(server.pid(), seed)?));
     let (end, mut rounds, mut faults) = (Instant::now() + Duration::from_secs(seconds), 0, 0);
-    let mut counts = [0; 2];
+    let (mut heard, mut missed) = (0, 0);
     while Instant::now() < end {
         let dice = || Dice::of(seed, rounds);
-        let rough = Rough::new(dice(), signals.clone());
-        let done = match program {
-            Program::Chat => chat(&job, dice(), rough),
-            _ => echo(&job, dice(), rough),
-        };
+        let done = round(&job, dice(), Rough::new(dice(), signals.clone()));
         signals.borrow_mut().end();
-        match done.and_then(|done| Ok((done, comes_down_to(Process(pid), held)?))) {
-            Ok((done, ())) => counts = [counts[0] + done[0], counts[1] + done[1]],
+        match done.and_then(|done| comes_down_to(process, held).map(|()| done)) {
+            Ok([more, lost]) => (heard, missed) = (heard + more, missed + lost),
             Err(fault) => {
                 faults += 1;
                 if faults <= TOLD {
@@ -90,9 +92,7 @@ fn one(machine: &Machine, peer: &Peer, program: Program, options: &Options) -> R
         }
         rounds += 1;
     }
-    let (what, sent) = (["messages came back", "lines heard"], signals.borrow().sent);
-    let what = what[usize::from(program == Program::Chat)];
-    let [heard, missed] = counts;
+    let sent = signals.borrow().sent;
     println!(
         "  {rounds} rounds, {heard} {what}, {missed} missed; {sent} signals; faults: {faults}"
     );

@@ -11,7 +11,7 @@ use crate::report::metric::metrics;
 use crate::report::svg::short;
 use crate::report::table::Table;
 use crate::results::{Bound, Outcome};
-use crate::workload::{Load, Program};
+use crate::workload::{Load, Program, chat};
 use crate::wrong::Wrong;
 
 /// Seconds, at most.
@@ -36,9 +36,7 @@ pub(crate) fn load(options: &Options) -> Result<()> {
     let of = match program {
         Program::Echo => Load::Echo { clients, bytes: 64, depth: 1, rate },
         Program::Time => Load::Time { clients },
-        Program::Chat => {
-            Load::Chat { clients, speakers: clients, bytes: 56, rate, burst: 1, deaf: 0 }
-        }
+        Program::Chat => chat(clients, rate, 1),
     };
     Machine::take()?.has_room("the load", clients)?;
     TcpStream::connect_timeout(&address, PATIENCE)
@@ -46,9 +44,10 @@ pub(crate) fn load(options: &Options) -> Result<()> {
     let window = seconds * 1000;
     let warm_up = WARM_UP.min(window / 3);
     let pid = std::process::id();
-    let head = format!("{} at {address}, {clients} clients, {seconds} s", program.name());
+    let whom = format!("{} at {address}", program.name());
+    eprintln!("{whom}: {clients} clients join, warm up, and are measured for {seconds} s");
     let outcome = load::run(&Job { load: of, pid, address, window, warm_up, tracer: None });
-    let table = table(&head, &of, &outcome);
+    let table = table(&format!("{whom}, {clients} clients, {seconds} s"), &of, &outcome);
     if !table.is_empty() {
         print!("{}", table.text());
     }

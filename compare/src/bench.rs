@@ -11,26 +11,31 @@ use crate::place::RESULTS;
 use crate::report::metric::metrics;
 use crate::report::table::{NOTHING, Table};
 use crate::report::tables::machine;
-use crate::results::Results;
+use crate::results::{Results, Sample};
 use crate::run;
 use crate::stats::{Spread, spread};
 use crate::trial::range;
-use crate::workload::{Program, WORKLOADS};
+use crate::workload::{Extent, Program, WORKLOADS};
 
 /// Returns the report's path.
 ///
 /// # Errors
 /// When any run could not be measured, or was not valid; the table is printed nevertheless.
 pub(crate) fn bench(options: &Options) -> Result<PathBuf> {
-    let report = run::run(options)?;
+    let report = run::run(&Options { extent: Extent::Bench, ..options.clone() })?;
     let results = Results::read(&report.with_file_name(RESULTS))?;
     println!("{}\n\n{}", machine(&results.card), table(&results).text());
-    for sample in &results.samples {
-        if let Some(fault) = &sample.outcome.fault {
-            return Err(format!("{}, {}: {fault}", sample.peer, sample.workload).into());
-        }
-    }
+    are_valid(&results)?;
     Ok(report)
+}
+
+/// # Errors
+/// With the first run that was not valid.
+pub(crate) fn are_valid(results: &Results) -> Result<()> {
+    let fault = |run: &Sample| {
+        Some(format!("{}, {}: {}", run.peer, run.workload, run.outcome.fault.as_deref()?))
+    };
+    results.samples.iter().find_map(fault).map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 fn table(results: &Results) -> Table {

@@ -15,8 +15,8 @@ use crate::Result;
 use crate::rough::Rough;
 use crate::socket::Socket;
 
-/// Bytes one read asks for.
-const READ_BYTES: usize = 64 * 1024;
+/// Bytes one read asks for, at most.
+pub(crate) const READ_BYTES: usize = 64 * 1024;
 
 /// Nanoseconds that a wait may take longer than it was to: the kernel's usual 50,000 would make
 /// every message late.
@@ -146,7 +146,7 @@ impl Crowd {
     /// Waits for news, once and at most until `deadline`, and hands it to `take`.
     pub(crate) fn pump(&mut self, deadline: Instant, take: Take) -> Result<()> {
         if let Some(rough) = &mut self.rough {
-            return rough.pump(&mut self.clients, deadline, take);
+            return rough.pump(&mut self.clients, &mut self.buffer, deadline, take);
         }
         let left = deadline.saturating_duration_since(Instant::now());
         let mut events = std::mem::take(&mut self.events);

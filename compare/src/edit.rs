@@ -7,16 +7,15 @@ use crate::Result;
 use crate::options::Options;
 use crate::prepare;
 use crate::results::Sample;
-use crate::trial::{Column, Trial, chat, hold, measure, table, verdict};
-use crate::workload::{Extent, Load};
+use crate::trial::{Column, Trial, chat, measure, table, verdict};
+use crate::workload::{self, Extent, Load};
 
 /// Members of the room, at most, and what all of them say a second.
 const CLIENTS: usize = 1000;
 const RATE: u32 = 200;
 
-/// Bytes of a line, with its end, and those of them that stand in the row before it is said.
-const BYTES: usize = 56;
-const HALF: usize = BYTES / 2;
+/// Bytes of a line of 56 that stand in the row before it is said.
+const HALF: usize = 28;
 
 /// Keys a second.
 const KEYS: u32 = 20_000;
@@ -25,7 +24,7 @@ const KEYS: u32 = 20_000;
 const ROUNDS: [usize; 2] = [1, 5];
 const WINDOWS: [u64; 2] = [600, 4500];
 
-/// Time for runs that do not count since the cores were apart, with `--quick` and without.
+/// Time for runs that do not count since the host moved the cores, with `--quick` and without.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(60)];
 
 /// What the others are held against.
@@ -53,8 +52,7 @@ pub(crate) fn edit(options: &Options) -> Result<()> {
     let (rounds, window) = (ROUNDS[extent], WINDOWS[extent]);
     let trials = trials(CLIENTS.min(machine.clients()).min(options.clients), window);
     let run = |load: &Load| chat(&machine, &peers[0], &[], *load, window);
-    let mut samples = measure(&machine, PATIENCE[extent], rounds, &trials, run)?;
-    hold(&mut samples, PLAIN, &["p99_us", "cpu_us"]);
+    let samples = measure(&machine, PATIENCE[extent], rounds, &trials, run)?;
     let keys = |sample: &Sample| sample.workload == trials[trials.len() - 1].workload;
     let (keys, room): (Vec<Sample>, Vec<Sample>) = samples.iter().cloned().partition(keys);
     println!("{}\n{}", table(&ROOM, &room).text(), table(&KEY, &keys).text());
@@ -65,8 +63,6 @@ pub(crate) fn edit(options: &Options) -> Result<()> {
 }
 
 fn trials(clients: usize, window: u64) -> Vec<Trial<Load>> {
-    let plain =
-        Load::Chat { clients, speakers: clients, bytes: BYTES, rate: RATE, burst: 1, deaf: 0 };
     let editing = |typed| Load::Editing { clients, rate: RATE, typed };
     let keys = |editing| Load::Keys { rate: KEYS, editing };
     let room = format!("{clients} clients, {RATE} lines/s");
@@ -76,7 +72,7 @@ fn trials(clients: usize, window: u64) -> Vec<Trial<Load>> {
         Trial { workload: workload.clone(), variant: variant.into(), seconds, what }
     };
     let all = [
-        (&room, PLAIN, plain),
+        (&room, PLAIN, workload::chat(clients, RATE, 1)),
         (&room, "editor", editing(0)),
         (&room, "editor, half a line typed", editing(HALF)),
         (&key, PLAIN, keys(false)),

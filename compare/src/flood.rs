@@ -27,41 +27,14 @@ pub(crate) struct Flood {
     pub(crate) reads: bool,
     /// It takes only a few KiB that it has not read.
     pub(crate) narrow: bool,
-    pub(crate) stay: Stay,
-    pub(crate) bye: Bye,
+    /// How long a client stays, since it began to connect, and how many bytes it sends, at most.
+    pub(crate) stay: Duration,
+    pub(crate) sends: usize,
+    /// One connection in so many ends with RST; 0 is none. The others are half-closed, and end with
+    /// the server's FIN.
+    pub(crate) resets: usize,
     /// From one coming of a client to the next, at least.
     pub(crate) again: Duration,
-}
-
-/// How long a client stays.
-#[derive(Clone, Copy)]
-pub(crate) enum Stay {
-    Always,
-    /// Since it began to connect.
-    For(Duration),
-    /// Until it has sent so many bytes.
-    Bytes(usize),
-}
-
-/// How a client goes.
-#[derive(Clone, Copy)]
-pub(crate) enum Bye {
-    Reset,
-    /// Half-closes, and waits for the server's FIN.
-    Fin,
-    /// One or the other, in turn.
-    Either,
-}
-
-impl Bye {
-    /// Whether the connection of this number ends with RST.
-    pub(crate) fn resets(self, number: usize) -> bool {
-        match self {
-            Bye::Reset => true,
-            Bye::Fin => false,
-            Bye::Either => number.is_multiple_of(2),
-        }
-    }
 }
 
 impl Flood {
@@ -87,8 +60,9 @@ const QUIET: Flood = Flood {
     urgent: false,
     reads: true,
     narrow: false,
-    stay: Stay::Always,
-    bye: Bye::Reset,
+    stay: Duration::MAX,
+    sends: usize::MAX,
+    resets: 1,
     again: Duration::ZERO,
 };
 
@@ -105,22 +79,23 @@ const fn lines(
     Flood { times, end: b"\n", ..say(name, about, unit) }
 }
 
-const fn visits(name: &'static str, about: &'static str, millis: u64, bye: Bye) -> Flood {
-    Flood { stay: Stay::For(Duration::from_millis(millis)), bye, ..say(name, about, b"") }
+/// Clients who stay so long, of whom one in so many goes by RST; none where that is 0.
+const fn visits(name: &'static str, about: &'static str, millis: u64, resets: usize) -> Flood {
+    Flood { stay: Duration::from_millis(millis), resets, ..say(name, about, b"") }
 }
 
-const MEGABYTE: Stay = Stay::Bytes(1_000_000);
+const MEGABYTE: usize = 1_000_000;
 
 pub(crate) const FLOODS: [Flood; 25] = [
     QUIET,
-    visits("connect-rst", "they connect, reset, and come again", 0, Bye::Reset),
-    visits("connect-fin", "they connect, close, and come again", 0, Bye::Fin),
-    visits("churn", "each stays half a second and goes by RST or FIN", 500, Bye::Either),
+    visits("connect-rst", "they connect, reset, and come again", 0, 1),
+    visits("connect-fin", "they connect, close, and come again", 0, 0),
+    visits("churn", "each stays half a second and goes by RST or FIN", 500, 2),
     Flood {
         options: &["--motd", "README.md"],
         reads: false,
         narrow: true,
-        ..visits("motd", "each leaves a long message of the day unread for 20 ms", 20, Bye::Reset)
+        ..visits("motd", "each leaves a long message of the day unread for 20 ms", 20, 1)
     },
     say("nul", "NUL bytes", b"\0"),
     say("nop", "telnet's NOP", b"\xff\xf1"),
@@ -137,12 +112,12 @@ pub(crate) const FLOODS: [Flood; 25] = [
     lines("invalid", "lines of 999 bytes 0x80, three bytes each for the readers", b"\x80", 999),
     Flood { reads: false, ..lines("unread", "lines of 900 bytes, and none is read", b"x", 899) },
     Flood {
-        stay: MEGABYTE,
-        bye: Bye::Fin,
+        sends: MEGABYTE,
+        resets: 0,
         again: Duration::from_secs(20),
         ..lines("reburst", "each comes every 20 s for 1 MB of lines of 0x80", b"\x80", 999)
     },
-    Flood { stay: MEGABYTE, ..lines("anew", "long lines, and comes again each MB", b"x", 899) },
+    Flood { sends: MEGABYTE, ..lines("anew", "long lines, and comes again each MB", b"x", 899) },
     Flood { first: b"GET / HTTP/1.1\r\n", ..say("stranger", "another protocol", b"x") },
     echo("echo", "all that is taken and given"),
     Flood { reads: false, ..echo("echo-unread", "all that is taken, and nothing is read") },

@@ -3,6 +3,7 @@
 
 mod attackers;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::Result;
@@ -14,7 +15,7 @@ use crate::peers::Peer;
 use crate::prepare;
 use crate::results::{OURS, Outcome};
 use crate::server::Server;
-use crate::trial::{Column, Trial, measure, table, verdict};
+use crate::trial::{Column, Trial, job, measure, table, verdict};
 use crate::workload::{Extent, Load, Program};
 
 /// Clients of a flood: a few of one address, and many of as many addresses.
@@ -23,7 +24,7 @@ const CROWDS: [usize; 2] = [20, 1000];
 /// Milliseconds measured, and before that discarded, with `--quick` and without.
 const WINDOWS: [[u64; 2]; 2] = [[1000, 300], [5000, 700]];
 
-/// Time for runs that do not count since the cores were apart.
+/// Time for runs that do not count since the host moved the cores.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A line, or a message, every 10 ms.
@@ -36,7 +37,7 @@ Beside so many clients who do that, a talker says a line every 10 ms, or has it 
 takes to its listener, and how late the talker was to say it, which is the machine's doing, both as
 p99; the server's share of a core; lines, of the clients too, that the two were told they missed, and
 lines of the talker that did not come; what the clients sent, and how often they came.
-†: the cores were apart, which makes everything slower.";
+†: the host had moved the cores, which changes all figures.";
 
 const COLUMNS: [Column; 7] = [
     ("p99 ms", "p99_us", 1e3),
@@ -62,12 +63,11 @@ pub(crate) fn floods(options: &Options) -> Result<()> {
             let whose = if peer.name == OURS { "" } else { peer.name };
             trials.extend(crowds.iter().map(|crowd| {
                 let variant = format!("{whose} {crowd} clients").trim_start().to_owned();
-                let what = (peer, flood, *crowd);
-                Trial { workload: flood.name.into(), variant, seconds, what }
+                Trial { workload: flood.name.into(), variant, seconds, what: (peer, flood, *crowd) }
             }));
         }
     }
-    let run = |&(peer, flood, crowd): &_| one(&machine, peer, flood, crowd, windows);
+    let run = |what: &_| one(&machine, what, windows);
     let samples = measure(&machine, PATIENCE, 1, &trials, run)?;
     println!("{}{LEGEND}", table(&COLUMNS, &samples).text());
     verdict(&samples)
@@ -75,22 +75,32 @@ pub(crate) fn floods(options: &Options) -> Result<()> {
 
 fn one(
     machine: &Machine,
-    peer: &Peer,
-    flood: &'static Flood,
-    crowd: usize,
+    &(peer, flood, crowd): &(&Peer, &Flood, usize),
     [window, warm_up]: [u64; 2],
 ) -> Result<Outcome> {
     let server = Server::start_ours(machine, peer, flood.program, flood.options)?;
     let load = if flood.program == Program::Echo { ECHOED } else { TALKER };
-    let (pid, address) = (server.pid(), server.address);
-    let job = Job { load, pid, address, window, warm_up, tracer: None };
-    let mut end = None;
-    let begin = || end = Some(attackers::begin(flood, crowd, address));
-    let mut outcome = load::beside(&job, begin);
-    if let Some(end) = end {
-        let done = end()?;
-        outcome.set("connects", done.connects);
-        outcome.set("sent_mib", done.mib);
+    let job = Job { warm_up, ..job(&server, load, window) };
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (ends, mut clients) = (Ends(&over), None);
+        let flood = || attackers::flood(flood, crowd, job.address, &over);
+        let mut outcome = load::beside(&job, || clients = Some(scope.spawn(flood)));
+        drop(ends);
+        if let Some(clients) = clients {
+            let [connects, mib] = clients.join().map_err(|_| "the flood panicked")?;
+            outcome.set("connects", connects);
+            outcome.set("sent_mib", mib);
+        }
+        Ok(outcome)
+    })
+}
+
+/// Ends the flood when it is dropped: the scope waits for it, even if the talker panics.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
-    Ok(outcome)
 }

@@ -68,6 +68,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use options::Command;
+use results::OURS;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -76,33 +77,34 @@ const USAGE: u8 = 2;
 
 #[rustfmt::skip]
 const COMMANDS: [Command; 19] = [
-    Command { name: "help", takes: "NAMES", run: |options| { print!("{}", options::help(&COMMANDS, options.named.first())?); Ok(()) } },
-    Command { name: "run", run: |options| told(run::run(options)?),
+    Command { name: "help", takes: "NAMES", peers: &[], run: |options| { print!("{}", options::help(options.named.first())?); Ok(()) } },
+    Command { name: "run", peers: &[], run: |options| told(run::run(options)?),
         takes: "--quick --full --only --peers --own --clients --port --seed --rounds --no-build --resume --out" },
-    Command { name: "bench", run: |options| told(bench::bench(options)?),
+    Command { name: "bench", peers: &[OURS], run: |options| told(bench::bench(options)?),
         takes: "--only --peers --clients --port --seed --rounds --no-build --resume --out" },
-    Command { name: "load", takes: "NAMES --clients --rate --seconds", run: alone::load },
-    Command { name: "show", takes: "NAMES --only", run: show::show },
-    Command { name: "report", takes: "--out", run: |options| told(report::again(&options.out)?) },
-    Command { name: "publish", takes: "--out", run: |options| told(publish::publish(&options.out)?) },
-    Command { name: "build", takes: "--peers --out", run: build::build },
-    Command { name: "calibrate", takes: "", run: |_| calibrate::show() },
-    Command { name: "account", takes: "--only --peers --port --no-build --seconds --seed", run: account::account },
-    Command { name: "floods", takes: "--only --peers --port --no-build --quick --clients", run: floods::floods },
-    Command { name: "pauses", takes: "--quick --clients --port --no-build --out", run: pauses::pauses },
-    Command { name: "edit", takes: "--quick --clients --port --no-build", run: edit::edit },
-    Command { name: "net", takes: "--peers --quick --seed --no-build", run: net::net },
-    Command { name: "cores", takes: "--peers --quick --port --no-build", run: multicore::cores },
-    Command { name: "relay", takes: "--only --port --no-build --seconds --seed", run: relay::relay },
-    Command { name: "smoke", takes: "--quick --full --only --peers --clients --port --seed --rounds --no-build", run: smoke::smoke },
+    Command { name: "load", takes: "NAMES --clients --rate --seconds", peers: &[], run: alone::load },
+    Command { name: "show", takes: "NAMES --only", peers: &[], run: show::show },
+    Command { name: "report", takes: "--out", peers: &[], run: |options| told(report::again(&options.out)?) },
+    Command { name: "publish", takes: "--out", peers: &[], run: |options| told(publish::publish(&options.out)?) },
+    Command { name: "build", takes: "--peers --out", peers: &[], run: build::build },
+    Command { name: "calibrate", takes: "", peers: &[], run: |_| calibrate::show() },
+    Command { name: "account", takes: "--only --peers --port --no-build --seconds --seed", peers: &[], run: account::account },
+    Command { name: "floods", takes: "--only --peers --port --no-build --quick --clients", peers: &[OURS], run: floods::floods },
+    Command { name: "pauses", takes: "--quick --clients --port --no-build --out", peers: &[OURS], run: pauses::pauses },
+    Command { name: "edit", takes: "--quick --clients --port --no-build", peers: &[OURS], run: edit::edit },
+    Command { name: "net", takes: "--peers --quick --seed --no-build", peers: &net::PEERS, run: net::net },
+    Command { name: "cores", takes: "--peers --quick --port --no-build", peers: &multicore::PEERS, run: multicore::cores },
+    Command { name: "relay", takes: "--only --port --no-build --seconds --seed", peers: &[OURS], run: relay::relay },
+    Command { name: "smoke", peers: &[], run: smoke::smoke,
+        takes: "--quick --full --only --peers --clients --port --seed --rounds --no-build" },
     // The generator's process; the job comes on standard input.
-    Command { name: "generate", takes: "", run: |_| run::generate() },
+    Command { name: "generate", takes: "", peers: &[], run: |_| run::generate() },
     // The process between two hosts of `net`.
-    Command { name: "wire", takes: "NAMES", run: wire::wire },
+    Command { name: "wire", takes: "NAMES", peers: &[], run: wire::wire },
 ];
 
 fn main() -> ExitCode {
-    let asked = options::parse(&COMMANDS, std::env::args().skip(1));
+    let asked = options::parse(std::env::args().skip(1).collect());
     let done = asked.map_err(Into::into).and_then(|(command, options)| (command.run)(&options));
     match done {
         Ok(()) => ExitCode::SUCCESS,

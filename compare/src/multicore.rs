@@ -12,7 +12,7 @@ use crate::prepare;
 use crate::results::{OURS, Outcome};
 use crate::server::Server;
 use crate::tcp;
-use crate::trial::{Column, Trial, hold, measure, table, verdict};
+use crate::trial::{Column, Trial, job, measure, table, verdict};
 use crate::workload::{self, Extent, Program};
 
 /// Those that are measured, unless it is said otherwise.
@@ -26,7 +26,7 @@ const ROUNDS: [usize; 2] = [1, 5];
 /// Milliseconds measured; a third of it before is discarded.
 const WINDOW: u64 = 700;
 
-/// Time for runs that do not count since the cores were apart.
+/// Time for runs that do not count since the host moved the cores.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
 
 /// Time that the processes of ours have for listening.
@@ -50,7 +50,6 @@ all cores. Where it is busy for 0.9 of one, there are no more round trips becaus
 pub(crate) fn cores(options: &Options) -> Result<()> {
     let (machine, peers) = prepare::some(options, |_| true)?;
     let extent = usize::from(options.extent > Extent::Quick);
-    let rounds = ROUNDS[extent];
     let all = format!("{} cores", machine.wide().cores());
     let trials = peers.iter().flat_map(|peer| {
         [(ONE, machine), (&*all, machine.wide())].map(|(variant, machine)| Trial {
@@ -61,12 +60,11 @@ pub(crate) fn cores(options: &Options) -> Result<()> {
         })
     });
     let run = |(machine, peer): &_| one(machine, peer);
-    let mut samples =
-        measure(&machine, PATIENCE[extent], rounds, &trials.collect::<Vec<_>>(), run)?;
-    hold(&mut samples, ONE, &["rate"]);
+    let trials: Vec<_> = trials.collect();
+    let samples = measure(&machine, PATIENCE[extent], ROUNDS[extent], &trials, run)?;
     println!("{WORKLOAD}, closed loop:\n\n{}{LEGEND}", table(&COLUMNS, &samples).text());
     if samples.iter().any(|sample| sample.outcome.apart) {
-        println!("†: the cores were apart, which makes everything slower.");
+        println!("†: the host had moved the cores, which changes all figures.");
     }
     verdict(&samples)
 }
@@ -75,8 +73,7 @@ pub(crate) fn cores(options: &Options) -> Result<()> {
 fn one(machine: &Machine, peer: &Peer) -> Result<Outcome> {
     let servers = start(machine, peer)?;
     let load = workload::find(WORKLOAD).ok_or("no such workload")?.load;
-    let (pid, address, warm_up) = (std::process::id(), servers[0].address, WINDOW / 3);
-    Ok(load::run(&Job { load, pid, address, window: WINDOW, warm_up, tracer: None }))
+    Ok(load::run(&Job { pid: std::process::id(), ..job(&servers[0], load, WINDOW) }))
 }
 
 /// Of ours a process for each core, of which Linux gives every client to one.

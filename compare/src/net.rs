@@ -7,19 +7,19 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::Result;
-use crate::load::Job;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::peers::Peer;
 use crate::prepare;
 use crate::progress::Progress;
 use crate::report::table::{NOTHING, Table};
-use crate::results::{Bound, OURS, Outcome};
+use crate::results::{Bound, OURS, Outcome, Results, Sample};
 use crate::run::generator;
 use crate::server::Server;
 use crate::stats::spread;
+use crate::trial::job;
 use crate::wire::{Network, Wire};
-use crate::workload::{Extent, Load, Program};
+use crate::workload::{self, Extent, Load, Program};
 
 /// Those that are measured, unless it is said otherwise.
 pub(crate) const PEERS: [&str; 6] =
@@ -72,21 +72,8 @@ const TALKS: [Talk; 3] = [
 ];
 
 const fn chat(name: &'static str, about: &'static str, rate: u32, burst: u32) -> Talk {
-    let load = Load::Chat { clients: CLIENTS, speakers: CLIENTS, bytes: 56, rate, burst, deaf: 0 };
-    Talk { name, about, program: Program::Chat, load }
+    Talk { name, about, program: Program::Chat, load: workload::chat(CLIENTS, rate, burst) }
 }
-
-/// Milliseconds beyond the round trip.
-#[derive(Clone, Copy, Debug)]
-struct Beyond {
-    p50: f64,
-    p99: f64,
-    /// The generator said its lines late, which makes all of them come late.
-    late: bool,
-}
-
-/// Of each talk, each peer, by wire.
-type Measured = Vec<Vec<Vec<Option<Beyond>>>>;
 
 /// An error if any run could not be measured; what could is told nevertheless.
 pub(crate) fn net(options: &Options) -> Result<()> {
@@ -98,28 +85,30 @@ pub(crate) fn net(options: &Options) -> Result<()> {
     let run = |rtt: u64| 400 + window * 4 / 3 + CLIENTS as u64 * rtt;
     let seconds = |rtt| (TALKS.len() * peers.len()) as f64 * run(rtt) as f64 / 1e3;
     let mut progress = Progress::new(0, wires.iter().map(|(rtt, _)| seconds(*rtt)));
-    let mut measured: Measured = vec![vec![Vec::new(); peers.len()]; TALKS.len()];
-    let mut failed = 0;
-    for &(rtt, loses) in wires {
-        progress.begin(&head(&(rtt, loses)), seconds(rtt));
-        let wire = wire((rtt, loses), options.seed);
-        for (talk, measured) in TALKS.iter().zip(&mut measured) {
-            for (peer, measured) in peers.iter().zip(measured) {
-                let outcome = punctual(|| one(&machine, peer, talk, window, &wire));
-                let beyond = outcome.and_then(|outcome| beyond(&outcome, rtt));
-                failed += usize::from(beyond.is_err());
-                let told = beyond.map_err(|why| eprintln!("{}, {}: {why}", peer.name, talk.name));
-                measured.push(told.ok());
+    // The round of a run is the place of its wire.
+    let mut measured = Results::default();
+    for (round, between) in wires.iter().enumerate() {
+        progress.begin(&head(between), seconds(between.0));
+        let wire = wire(*between, options.seed);
+        for (talk, peer) in TALKS.iter().flat_map(|talk| peers.iter().map(move |it| (talk, it))) {
+            let outcome = punctual(|| one(&machine, peer, talk, window, &wire));
+            let outcome = outcome.unwrap_or_else(Outcome::invalid);
+            if let Some(why) = &outcome.fault {
+                eprintln!("{}, {}: {why}", peer.name, talk.name);
             }
+            let (workload, peer) = (talk.name.into(), peer.name.into());
+            measured.samples.push(Sample { workload, peer, round, outcome });
         }
     }
     println!("{LEGEND}\n");
-    for (talk, measured) in TALKS.iter().zip(&measured) {
-        println!("{}", table(talk, wires, &peers, measured).text());
+    for talk in &TALKS {
+        println!("{}", table(talk, wires, &peers, &measured).text());
     }
-    let names: Vec<&str> = peers.iter().map(|peer| peer.name).collect();
-    print!("{}", findings(wires, &names, &measured));
-    if failed == 0 { Ok(()) } else { Err(format!("{failed} runs could not be measured").into()) }
+    print!("{}", findings(&peers, &measured));
+    match measured.samples.iter().filter(|run| run.outcome.fault.is_some()).count() {
+        0 => Ok(()),
+        failed => Err(format!("{failed} runs could not be measured").into()),
+    }
 }
 
 fn wire((rtt, loses): (u64, usize), seed: u64) -> Wire {
@@ -143,19 +132,17 @@ fn one(machine: &Machine, peer: &Peer, talk: &Talk, window: u64, wire: &Wire) ->
     let address = SocketAddr::from((network.server.address, PORT));
     let start = || Server::start_at(machine, peer, talk.program, address, &[]);
     let server = network.server.run(start)??;
-    let (pid, load, warm_up) = (server.pid(), talk.load, window / 3);
-    network
-        .generator
-        .run(|| generator(&Job { load, pid, address, window, warm_up, tracer: None }))?
+    network.generator.run(|| generator(&job(&server, talk.load, window)))?
 }
 
-fn beyond(outcome: &Outcome, rtt: u64) -> Result<Beyond> {
-    let figure = |key: &str| outcome.metrics.get(key).map(|us| us / 1e3 - rtt as f64);
-    let late = outcome.bound == Bound::Client;
-    match (&outcome.fault, figure("p50_us"), figure("p99_us")) {
-        (None, Some(p50), Some(p99)) => Ok(Beyond { p50, p99, late }),
-        (fault, ..) => Err(fault.as_deref().unwrap_or("nothing was measured").into()),
-    }
+/// Milliseconds beyond the round trip.
+fn beyond(run: &Sample, key: &str) -> Option<f64> {
+    Some(run.outcome.metrics.get(key)? / 1e3 - WIRES[run.round].0 as f64)
+}
+
+/// The generator said its lines late, which makes all of them come late.
+fn is_late(run: &Sample) -> bool {
+    run.outcome.bound == Bound::Client
 }
 
 fn head((rtt, loses): &(u64, usize)) -> String {
@@ -165,21 +152,16 @@ fn head((rtt, loses): &(u64, usize)) -> String {
     }
 }
 
-fn table(
-    talk: &Talk,
-    wires: &[(u64, usize)],
-    peers: &[Peer],
-    measured: &[Vec<Option<Beyond>>],
-) -> Table {
+fn table(talk: &Talk, wires: &[(u64, usize)], peers: &[Peer], measured: &Results) -> Table {
     let title = format!("{}: {CLIENTS} clients, {}", talk.name, talk.about);
     let mut table = Table::of(&title, wires.iter().map(head));
-    for (peer, measured) in peers.iter().zip(measured) {
-        let told = measured.iter().map(|beyond| match beyond {
-            Some(Beyond { p50, p99, late }) => {
-                format!("{p50:.1} / {p99:.1}{}", if *late { "†" } else { "" })
-            }
-            None => NOTHING.into(),
-        });
+    for peer in peers {
+        let told = |round| {
+            let run = measured.runs(talk.name, peer.name).find(|run| run.round == round)?;
+            let (p50, p99) = (beyond(run, "p50_us")?, beyond(run, "p99_us")?);
+            Some(format!("{p50:.1} / {p99:.1}{}", if is_late(run) { "†" } else { "" }))
+        };
+        let told = (0..wires.len()).map(|round| told(round).unwrap_or(NOTHING.into()));
         table.row(std::iter::once(peer.name.to_owned()).chain(told).collect());
     }
     table
@@ -188,28 +170,27 @@ fn table(
 /// What the marks mean, a sentence for each peer and chat that waits for acknowledgements, and one
 /// for those that never do. An echo has one message under way, behind which none waits; a wire that
 /// loses packets sends them again; and a single wire may have had a bad moment.
-fn findings(wires: &[(u64, usize)], peers: &[&str], measured: &Measured) -> String {
+fn findings(peers: &[Peer], measured: &Results) -> String {
     let (mut text, mut prompt) = (String::new(), Vec::new());
-    if measured.iter().flatten().flatten().flatten().any(|beyond| beyond.late) {
+    if measured.samples.iter().any(|run| run.outcome.fault.is_none() && is_late(run)) {
         text += "†: the generator was late, since the machine was busy otherwise.\n";
     }
-    for (at, peer) in peers.iter().enumerate() {
-        let chats = TALKS.iter().zip(measured).filter(|(talk, _)| talk.program == Program::Chat);
-        let medians = chats.map(|(talk, measured)| {
-            let told = wires.iter().zip(&measured[at]).filter(|((_, loses), _)| *loses == 0);
-            let told = told.filter_map(|(_, beyond)| beyond.filter(|it| !it.late));
-            let p99s: Vec<f64> = told.map(|beyond| beyond.p99).collect();
-            let median = spread(p99s.iter().copied()).filter(|it| it.n > 1)?;
-            if WAITS.contains(&median.median) {
+    for peer in peers {
+        let mut most = Some(0.0);
+        for talk in TALKS.iter().filter(|talk| talk.program == Program::Chat) {
+            let told = measured.runs(talk.name, peer.name);
+            let told = told.filter(|run| WIRES[run.round].1 == 0 && !is_late(run));
+            let p99s: Vec<f64> = told.filter_map(|run| beyond(run, "p99_us")).collect();
+            let median = spread(p99s.iter().copied()).filter(|it| it.n > 1).map(|it| it.median);
+            if median.is_some_and(|median| WAITS.contains(&median)) {
                 let p99s: Vec<String> = p99s.iter().map(|p99| format!("{p99:.0}")).collect();
-                text += &format!("- {peer}, {}: p99 is {} {NAGLE}", talk.name, p99s.join(", "));
+                let (peer, talk) = (peer.name, talk.name);
+                text += &format!("- {peer}, {talk}: p99 is {} {NAGLE}", p99s.join(", "));
             }
-            Some(median.median)
-        });
-        let medians: Vec<Option<f64>> = medians.collect();
-        let most = medians.into_iter().try_fold(0.0, |most: f64, it| Some(most.max(it?)));
+            most = most.zip(median).map(|(most, median)| f64::max(most, median));
+        }
         if let Some(most) = most.filter(|most| most < WAITS.start()) {
-            prompt.push(format!("{peer} {most:.1}"));
+            prompt.push(format!("{} {most:.1}", peer.name));
         }
     }
     if !prompt.is_empty() {
@@ -223,21 +204,33 @@ fn findings(wires: &[(u64, usize)], peers: &[&str], measured: &Measured) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers;
 
-    fn of(p99s: [f64; 4]) -> Vec<Option<Beyond>> {
-        p99s.map(|p99| Some(Beyond { p50: 0.5, p99, late: false })).into()
+    fn known(name: &str) -> Peer {
+        peers::find(name).expect("it is there")
+    }
+
+    /// Runs of a peer, of all talks in turn and over all wires.
+    fn add(measured: &mut Results, peer: &str, p99s: [[f64; 4]; 3]) {
+        for (talk, p99s) in TALKS.iter().zip(p99s) {
+            for (round, p99) in p99s.into_iter().enumerate() {
+                let mut outcome = Outcome::default();
+                outcome.set("p99_us", (WIRES[round].0 as f64 + p99) * 1e3);
+                let (workload, peer) = (talk.name.into(), peer.into());
+                measured.samples.push(Sample { workload, peer, round, outcome });
+            }
+        }
     }
 
     #[test]
     fn who_waits_for_acknowledgements_on_most_wires_is_told_and_one_outlier_is_none() {
-        let (prompt, outlier) = (of([0.5, 0.6, 0.7, 200.0]), of([0.5, 0.6, 578.0, 200.0]));
-        let (waits, slow) = (of([36.0, 60.0, 106.0, 200.0]), of([191.0, 300.0, 400.0, 900.0]));
-        let measured = vec![
-            vec![prompt.clone(), prompt.clone(), waits.clone()],
-            vec![outlier, waits, prompt.clone()],
-            vec![prompt.clone(), prompt, slow],
-        ];
-        let told = findings(&WIRES, &["ours", "tokio-documented", "asyncio"], &measured);
+        let (prompt, outlier) = ([0.5, 0.6, 0.7, 200.0], [0.5, 0.6, 578.0, 200.0]);
+        let (waits, slow) = ([36.0, 60.0, 106.0, 200.0], [191.0, 300.0, 400.0, 900.0]);
+        let mut measured = Results::default();
+        add(&mut measured, "ours", [prompt, outlier, prompt]);
+        add(&mut measured, "tokio-documented", [prompt, waits, prompt]);
+        add(&mut measured, "asyncio", [waits, prompt, slow]);
+        let told = findings(&["ours", "tokio-documented", "asyncio"].map(known), &measured);
         assert_eq!(
             told,
             "- tokio-documented, chat: p99 is 36, 60, 106 ms beyond the round trips without loss, as \
@@ -249,12 +242,14 @@ mod tests {
 
     #[test]
     fn neither_one_wire_nor_runs_of_a_late_generator_accuse_anybody() {
-        let mut late = of([40.0, 60.0, 106.0, 200.0]);
-        late[..2].iter_mut().flatten().for_each(|beyond| beyond.late = true);
-        let measured = vec![vec![late.clone()]; 3];
+        let mut measured = Results::default();
+        add(&mut measured, "asyncio", [[40.0, 60.0, 106.0, 200.0]; 3]);
+        let late = measured.samples.iter_mut().filter(|run| run.round < 2);
+        late.for_each(|run| run.outcome.bound = Bound::Client);
         let marks = "†: the generator was late, since the machine was busy otherwise.\n";
-        assert_eq!(findings(&WIRES, &["asyncio"], &measured), marks);
-        let measured = vec![vec![of([40.0, 0.0, 0.0, 0.0])[..1].to_vec()]; 3];
-        assert_eq!(findings(&WIRES[..1], &["asyncio"], &measured), "");
+        assert_eq!(findings(&[known("asyncio")], &measured), marks);
+        measured.samples.retain(|run| run.round == 0);
+        measured.samples.iter_mut().for_each(|run| run.outcome.bound = Bound::Neither);
+        assert_eq!(findings(&[known("asyncio")], &measured), "");
     }
 }

@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
+use crate::COMMANDS;
 use crate::flood::{FLOODS, Flood};
 use crate::peers::{self, Peer};
 use crate::port::LAST_PORT;
-use crate::results::{OURS, SEED, asked};
+use crate::results::{SEED, asked};
 use crate::workload::{self, Extent, Program, WORKLOADS, Workload};
 use crate::wrong::Wrong;
-use crate::{multicore, net};
 
 /// What the program can be asked for.
 pub(crate) struct Command {
     pub(crate) name: &'static str,
     /// The options it takes, and [`NAMES`].
     pub(crate) takes: &'static str,
+    /// Who takes part where `--peers` is not given: a few where each takes minutes, or none for all.
+    pub(crate) peers: &'static [&'static str],
     pub(crate) run: fn(&Options) -> crate::Result<()>,
 }
 
@@ -105,24 +107,20 @@ impl Options {
     }
 }
 
-/// The one of these commands that is asked for, and its options. `--help` anywhere asks for help.
-pub(crate) fn parse(
-    commands: &'static [Command],
-    arguments: impl Iterator<Item = String>,
-) -> Result<(&'static Command, Options), Wrong> {
-    let mut arguments: Vec<String> = arguments.collect();
+/// The command that is asked for, and its options. `--help` anywhere asks for help.
+pub(crate) fn parse(mut arguments: Vec<String>) -> Result<(&'static Command, Options), Wrong> {
     if arguments.is_empty() || arguments.iter().any(|it| ["-h", "--help"].contains(&&**it)) {
         let of = arguments.into_iter().next().filter(|name| !name.starts_with('-'));
         arguments = ["help".to_owned()].into_iter().chain(of).collect();
     }
     let mut arguments = arguments.into_iter();
-    let command = find(commands, &arguments.next().unwrap_or_default())?;
+    let command = find(&arguments.next().unwrap_or_default())?;
     Ok((command, options(command, arguments)?))
 }
 
-fn find<'a>(commands: &'a [Command], name: &str) -> Result<&'a Command, Wrong> {
+fn find(name: &str) -> Result<&'static Command, Wrong> {
     let unknown = || Wrong(format!("unknown command {name}; see `compare help`"));
-    commands.iter().find(|command| command.name == name).ok_or_else(unknown)
+    COMMANDS.iter().find(|command| command.name == name).ok_or_else(unknown)
 }
 
 impl Command {
@@ -138,17 +136,7 @@ fn options(asked: &Command, mut arguments: impl Iterator<Item = String>) -> Resu
         // Other traffic each time.
         options.seed = std::time::UNIX_EPOCH.elapsed().map_or(SEED, |since| since.as_secs());
     }
-    // Each peer takes minutes of the first ones.
-    let few: &[&str] = match command {
-        "bench" | "edit" | "floods" | "pauses" | "relay" => &[OURS],
-        "net" => &net::PEERS,
-        "cores" => &multicore::PEERS,
-        _ => &[],
-    };
-    options.peers = few.iter().map(|peer| (*peer).into()).collect();
-    if command == "bench" {
-        options.extent = Extent::Bench;
-    }
+    options.peers = asked.peers.iter().map(|peer| (*peer).into()).collect();
     if command == "load" {
         (options.clients, options.seconds) = (100, 10);
     }
@@ -184,8 +172,7 @@ fn options(asked: &Command, mut arguments: impl Iterator<Item = String>) -> Resu
                 options.clients = count(if command == "load" { 1 } else { 4 })? as usize;
             }
             "--port" => {
-                let port = count(1024)?;
-                let port = u16::try_from(port).ok().filter(|&port| port < LAST_PORT);
+                let port = u16::try_from(count(1024)?).ok().filter(|&port| port < LAST_PORT);
                 let wrong = || Wrong(format!("--port is from 1024 to {}", LAST_PORT - 1));
                 options.port = Some(port.ok_or_else(wrong)?);
             }
@@ -200,7 +187,13 @@ fn options(asked: &Command, mut arguments: impl Iterator<Item = String>) -> Resu
     if let Some(own) = options.own {
         serves_what_is_asked(own.runtime, &options.only)?;
     }
-    Ok(options)
+    let lacks_echo = |name: &&String| peers::find(name).is_some_and(|peer| !peer.speaks_ours());
+    match options.peers.iter().find(lacks_echo) {
+        Some(name) if ["net", "cores"].contains(&command) => {
+            Err(Wrong(format!("{name} has no echo, which `compare {command}` measures")))
+        }
+        _ => Ok(options),
+    }
 }
 
 /// # Errors
@@ -235,8 +228,8 @@ fn to_choose(command: &str) -> (&'static str, Vec<&'static str>) {
 ///
 /// # Errors
 /// When there is no such command.
-pub(crate) fn help(commands: &[Command], of: Option<&String>) -> Result<String, Wrong> {
-    let of = of.map(|name| find(commands, name)).transpose()?;
+pub(crate) fn help(of: Option<&String>) -> Result<String, Wrong> {
+    let of = of.map(|name| find(name)).transpose()?;
     let takes = |option: &str| of.is_none_or(|command| command.takes(option));
     let chooses = |what| takes("--only") && of.is_none_or(|it| to_choose(it.name).0 == what);
     let all = include_str!("help.txt");
@@ -286,7 +279,6 @@ fn number(option: &str, value: &str, least: u64) -> Result<u64, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::COMMANDS;
 
     #[test]
     fn what_is_wrong_is_named_in_one_line() {
@@ -313,6 +305,8 @@ mod tests {
             (&["bench", "--full"], "--full is not for `compare bench`"),
             (&["run", "--seconds", "9"], "--seconds is not for `compare run`"),
             (&["relay", "--only", "chat"], "unknown part 'chat'; there are account, delay, "),
+            (&["net", "--peers", "go,ncat"], "ncat has no echo, which `compare net` measures"),
+            (&["cores", "--peers", "ncat"], "ncat has no echo, which `compare cores` measures"),
             (&["relay", "--full"], "--full is not for `compare relay`"),
             (&["pauses", "--full"], "--full is not for `compare pauses`"),
             (&["bench", "--own", "a {port}"], "--own is not for `compare bench`"),
@@ -324,14 +318,14 @@ mod tests {
             ),
         ] {
             let arguments = arguments.iter().map(|argument| (*argument).to_owned());
-            let wrong = parse(&COMMANDS, arguments).err().expect("it is wrong").0;
+            let wrong = parse(arguments.collect()).err().expect("it is wrong").0;
             assert!(wrong.contains(said) && !wrong.contains('\n'), "{wrong}");
         }
     }
 
     #[test]
     fn what_was_chosen_is_told_as_it_is_given() {
-        let chosen = |line: &str| match parse(&COMMANDS, line.split(' ').map(str::to_owned)) {
+        let chosen = |line: &str| match parse(line.split(' ').map(str::to_owned).collect()) {
             Ok((_, options)) => options.chosen(),
             Err(Wrong(why)) => panic!("{line} is right, and {why}"),
         };
@@ -344,7 +338,7 @@ mod tests {
 
     #[test]
     fn every_command_and_option_stands_in_the_help() {
-        let help = help(&COMMANDS, None).expect("all of it");
+        let help = help(None).expect("all of it");
         for Command { name, takes, .. } in
             COMMANDS.iter().filter(|it| !["generate", "wire"].contains(&it.name))
         {
@@ -356,9 +350,9 @@ mod tests {
 
     #[test]
     fn help_of_a_command_has_its_options_and_no_others() {
-        let said = |line: &str| match parse(&COMMANDS, line.split(' ').map(str::to_owned)) {
+        let said = |line: &str| match parse(line.split(' ').map(str::to_owned).collect()) {
             Ok((Command { name: "help", .. }, options)) => {
-                help(&COMMANDS, options.named.first()).map_err(|Wrong(why)| why)
+                help(options.named.first()).map_err(|Wrong(why)| why)
             }
             _ => panic!("{line} asks for help"),
         };
@@ -371,7 +365,7 @@ mod tests {
         }
         assert!(said("run --help").expect("known").contains("  start            chat  from "));
         assert!(said("floods -h").expect("known").contains("\nFloods:\n  none "));
-        assert_eq!(said("--help"), help(&COMMANDS, None).map_err(|Wrong(why)| why));
+        assert_eq!(said("--help"), help(None).map_err(|Wrong(why)| why));
         let unknown = said("help talk").expect_err("there is none");
         assert_eq!(unknown, "unknown command talk; see `compare help`");
     }

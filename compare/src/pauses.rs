@@ -34,27 +34,20 @@ const SPEAKERS: usize = 100;
 /// Milliseconds measured, with `--quick` and without; a third of it before is discarded.
 const WINDOWS: [u64; 2] = [300, 3300];
 
-/// Time for runs that do not count since the cores were apart, with `--quick` and without.
+/// Time for runs that do not count since the host moved the cores, with `--quick` and without.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(40)];
 
 const LEGEND: &str = "
 The pause is that of `--pause`, or 0.1 ms a member where that is less. Lines a second are of all
 members together. p99 counts from when a line was due, and late is how much of it the generator took
 to say the line. Where that is half of p99 or more, the machine was busy otherwise: it is not drawn.
-†: the cores were apart, which makes everything slower.";
+†: the host had moved the cores, which changes all figures.";
 
 const COLUMNS: [Column; 3] = [
     ("CPU µs a delivery", "cpu_us", 1.0),
     ("p99 ms", "p99_us", 1e3),
     ("late ms", "late_p99_us", 1e3),
 ];
-
-struct Pause {
-    room: usize,
-    rate: u32,
-    /// What `--pause` is given.
-    longest: u32,
-}
 
 /// An error if any run could not be measured; what could is told nevertheless.
 pub(crate) fn pauses(options: &Options) -> Result<()> {
@@ -63,10 +56,8 @@ pub(crate) fn pauses(options: &Options) -> Result<()> {
     let extent = usize::from(options.extent > Extent::Quick);
     let window = WINDOWS[extent];
     let trials = trials(machine.clients().min(options.clients), window);
-    let run = |&Pause { room: clients, rate, longest }: &Pause| {
-        let speakers = clients.min(SPEAKERS);
-        let load = Load::Chat { clients, speakers, bytes: 56, rate, burst: 1, deaf: 0 };
-        chat(&machine, &peers[0], &["--pause", &longest.to_string()], load, window)
+    let run = |(load, longest): &(Load, u32)| {
+        chat(&machine, &peers[0], &["--pause", &longest.to_string()], *load, window)
     };
     let samples = measure(&machine, PATIENCE[extent], 1, &trials, run)?;
     println!("{}{LEGEND}", table(&COLUMNS, &samples).text());
@@ -80,22 +71,23 @@ pub(crate) fn pauses(options: &Options) -> Result<()> {
 }
 
 /// Room by room and rate by rate, each pause once: a small room does not pause for longer than its
-/// members make it, whatever it is allowed.
-fn trials(most_clients: usize, window: u64) -> Vec<Trial<Pause>> {
+/// members make it, whatever `--pause` it is given.
+fn trials(most_clients: usize, window: u64) -> Vec<Trial<(Load, u32)>> {
     let mut rooms = ROOMS.map(|room| room.min(most_clients)).to_vec();
     rooms.dedup();
     let carried = |room: usize| RATES.into_iter().filter(move |rate| room * *rate as usize <= MOST);
     let loads = rooms.into_iter().flat_map(|room| carried(room).map(move |rate| (room, rate)));
-    let trial = |room: usize, rate, longest| {
-        let pause = (room as f64 * FOR_EACH).min(f64::from(longest));
-        let (workload, variant) = (format!("{room} members, {rate}/s"), short(pause) + " ms");
-        let seconds = 0.5 + room as f64 / 8000.0 + window as f64 / 750.0;
-        Trial { workload, variant, seconds, what: Pause { room, rate, longest } }
+    let trial = |clients: usize, rate, longest| {
+        let pause = (clients as f64 * FOR_EACH).min(f64::from(longest));
+        let (workload, variant) = (format!("{clients} members, {rate}/s"), short(pause) + " ms");
+        let seconds = 0.5 + clients as f64 / 8000.0 + window as f64 / 750.0;
+        let speakers = clients.min(SPEAKERS);
+        let load = Load::Chat { clients, speakers, bytes: 56, rate, burst: 1, deaf: 0 };
+        Trial { workload, variant, seconds, what: (load, longest) }
     };
     let all = loads.flat_map(|(room, rate)| PAUSES.map(|longest| trial(room, rate, longest)));
     let mut trials: Vec<_> = all.collect();
-    trials
-        .dedup_by(|one, other| (&one.workload, &one.variant) == (&other.workload, &other.variant));
+    trials.dedup_by_key(|trial| (trial.workload.clone(), trial.variant.clone()));
     trials
 }
 

@@ -11,13 +11,10 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt;
 
 use crate::Result;
-use crate::crowd::{Client, News};
+use crate::crowd::{Client, News, READ_BYTES};
 use crate::signals::Signals;
 use crate::socket::Socket;
 use crate::stats::Dice;
-
-/// Bytes of one read, at most.
-const READ_BYTES: usize = 64 * 1024;
 
 /// Time for which the clients sleep when none of them can do anything.
 const NAP: Duration = Duration::from_micros(50);
@@ -32,7 +29,6 @@ pub(crate) struct Rough {
     /// What is sent now and then before what a client says, and nobody hears.
     pub(crate) unseen: &'static [&'static [u8]],
     habits: Vec<Habit>,
-    buffer: Vec<u8>,
 }
 
 /// How one client goes about it.
@@ -50,16 +46,8 @@ struct Habit {
 
 impl Rough {
     pub(crate) fn new(dice: Dice, signals: Rc<RefCell<Signals>>) -> Rough {
-        let (habits, buffer) = (Vec::new(), vec![0; READ_BYTES]);
-        Rough {
-            dice,
-            signals,
-            sends: [3, 50, 1500, 20_000],
-            least_room: 2304,
-            unseen: &[],
-            habits,
-            buffer,
-        }
+        let (sends, habits) = ([3, 50, 1500, 20_000], Vec::new());
+        Rough { dice, signals, sends, least_room: 2304, unseen: &[], habits }
     }
 
     /// Begins to connect the next client. One in three has a small receive buffer, most of those the
@@ -105,6 +93,7 @@ impl Rough {
     pub(crate) fn pump(
         &mut self,
         clients: &mut [Option<Client>],
+        buffer: &mut [u8],
         deadline: Instant,
         mut take: impl FnMut(usize, News) -> Result<()>,
     ) -> Result<()> {
@@ -113,11 +102,11 @@ impl Rough {
             for (number, habit) in self.habits.iter_mut().enumerate() {
                 let Some(client) = &mut clients[number] else { continue };
                 self.signals.borrow_mut().strike(now);
-                match habit.step(client, now, &mut self.buffer) {
+                match habit.step(client, now, buffer) {
                     Ok((sends, None)) => has_moved |= sends,
                     Ok((_, Some(n @ 1..))) => {
                         has_moved = true;
-                        take(number, News::Bytes(&self.buffer[..n]))?;
+                        take(number, News::Bytes(&buffer[..n]))?;
                     }
                     Ok((_, Some(0))) | Err(_) => {
                         clients[number] = None;

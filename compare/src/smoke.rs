@@ -9,10 +9,11 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Result;
 use crate::USAGE;
+use crate::bench;
 use crate::options::Options;
 use crate::peers::{OWN, here};
 use crate::place::{self, JOURNAL, RESULTS};
-use crate::results::{OURS, OURS_AGAIN, Results, Sample};
+use crate::results::{OURS, OURS_AGAIN, Results};
 use crate::workload::Extent;
 
 /// Runs after which it is broken off.
@@ -23,10 +24,9 @@ const TORN: u64 = 20;
 
 /// An error if any link of the chain does not hold.
 pub(crate) fn smoke(options: &Options) -> Result<()> {
-    let mut options = options.clone();
-    options.extent = Extent::Quick;
+    let clients = options.clients.min(400);
+    let mut options = Options { extent: Extent::Quick, clients, ..options.clone() };
     let rounds = *options.rounds.get_or_insert(1);
-    options.clients = options.clients.min(400);
     if options.peers.is_empty() {
         options.peers = vec!["smol-documented".into()];
     }
@@ -41,11 +41,7 @@ pub(crate) fn smoke(options: &Options) -> Result<()> {
     break_off(run(&options, &folder), &folder.join(JOURNAL))?;
     succeeds(run(&options, &folder).arg("--resume"), "to go on")?;
     let results = Results::read(&folder.join(RESULTS))?;
-    let faulty = |sample: &&Sample| sample.outcome.fault.is_some();
-    if let Some(Sample { workload, peer, outcome, .. }) = results.samples.iter().find(faulty) {
-        let fault = outcome.fault.as_deref().unwrap_or_default();
-        return Err(format!("{peer}, {workload}: {fault}").into());
-    }
+    bench::are_valid(&results)?;
     for name in &options.only {
         if [OURS, OURS_AGAIN].iter().any(|ours| results.runs(name, ours).count() != rounds) {
             return Err(format!("{name} was not measured once a round").into());
@@ -77,24 +73,21 @@ fn own(options: &Options, folder: &Path) -> Result<()> {
 /// The other commands, for seconds each, of what is built already, and the results beside themselves, of
 /// which some may surely be ranked.
 fn others(options: &Options, folder: &Path) -> Result<()> {
-    for (command, keeps) in [
-        ("bench --no-build --clients 100 --rounds 1 --only burst-chat", true),
-        ("pauses --no-build --quick --clients 10", true),
-        ("edit --no-build --quick --clients 10", false),
-        ("cores --no-build --quick --peers ours", false),
-        ("account --no-build --peers ours --seconds 1", false),
-        ("floods --no-build --quick --clients 100 --only long-lines", false),
+    for command in [
+        "bench --no-build --clients 100 --rounds 1 --only burst-chat --out",
+        "pauses --no-build --quick --clients 10 --out",
+        "edit --no-build --quick --clients 10",
+        "cores --no-build --quick --peers ours",
+        "account --no-build --peers ours --seconds 1",
+        "floods --no-build --quick --clients 100 --only long-lines",
     ] {
+        let out = folder.join(command.split(' ').next().unwrap_or_default());
         let mut run = compare(options, command);
-        if keeps {
-            run.arg("--out").arg(folder.join(command.split(' ').next().unwrap_or_default()));
-        }
-        succeeds(&mut run, command)?;
+        succeeds(run.args(command.ends_with("--out").then_some(out)), command)?;
     }
     let net = compare(&Options::default(), "net --no-build --quick --peers ours").status()?;
-    // Where root runs this without its rights, or somebody else.
-    let may_not = net.code() == Some(i32::from(USAGE));
-    if !net.success() && !may_not {
+    // It may not where root runs this without its rights, or somebody else.
+    if !net.success() && net.code() != Some(USAGE.into()) {
         return Err("net fails".into());
     }
     let mut show = compare(&Options::default(), "show");

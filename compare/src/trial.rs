@@ -27,7 +27,8 @@ pub(crate) struct Trial<T> {
     pub(crate) what: T,
 }
 
-/// What a column tells: its head, the figure, and how many of its units one of the column's has.
+/// What a column tells: its head, the figure, and how many of its units one of the column's has. `A by
+/// B` is the figure A by that of the variant B in the same round.
 pub(crate) type Column = (&'static str, &'static str, f64);
 
 /// Runs all of them, round by round. Waiting for the cores to come together, and making runs again,
@@ -66,23 +67,13 @@ pub(crate) fn chat(
 ) -> Result<Outcome> {
     let options = [&["--rate", "0", "--history", "0"], options].concat();
     let server = Server::start_ours(machine, ours, Program::Chat, &options)?;
-    let (pid, address, warm_up) = (server.pid(), server.address, window / 3);
-    generator(&Job { load, pid, address, window, warm_up, tracer: None })
+    generator(&job(&server, load, window))
 }
 
-/// Gives each run how its figures stand to those of this variant in the same round.
-pub(crate) fn hold(samples: &mut [Sample], to: &str, keys: &[&str]) {
-    let base: Vec<Sample> = samples.iter().filter(|it| it.peer == to).cloned().collect();
-    for Sample { workload, round, outcome, .. } in samples {
-        let beside = |it: &&Sample| it.workload == *workload && it.round == *round;
-        let Some(base) = base.iter().find(beside) else { continue };
-        for key in keys {
-            let own = outcome.metrics.get(*key).copied();
-            if let (Some(own), Some(by)) = (own, base.outcome.metrics.get(*key)) {
-                outcome.set(&format!("{key} by {to}"), own / by);
-            }
-        }
-    }
+/// Puts this load on a server for so many milliseconds; a third of that before is discarded.
+pub(crate) fn job(server: &Server, load: Load, window: u64) -> Job {
+    let (pid, address, warm_up) = (server.pid(), server.address, window / 3);
+    Job { load, pid, address, window, warm_up, tracer: None }
 }
 
 /// The median and the extremes of all rounds; words where a run is not valid.
@@ -98,13 +89,24 @@ pub(crate) fn table(columns: &[Column], samples: &[Sample]) -> Table {
         }
         let mark = if rounds.iter().any(|sample| sample.outcome.apart) { "†" } else { "" };
         let cell = |(_, key, unit): &Column| {
-            let figures = rounds.iter().filter_map(|sample| sample.outcome.metrics.get(*key));
+            let figures = rounds.iter().filter_map(|sample| figure(samples, sample, key));
             spread(figures.map(|figure| figure / unit)).map_or(NOTHING.into(), range)
         };
         let cells = columns.iter().map(cell);
         table.row(std::iter::once(name + mark).chain(cells).collect());
     }
     table
+}
+
+/// Of one run, as it is or by that of another one.
+fn figure(samples: &[Sample], run: &Sample, key: &str) -> Option<f64> {
+    let Some((key, to)) = key.split_once(" by ") else {
+        return run.outcome.metrics.get(key).copied();
+    };
+    let beside =
+        |it: &&Sample| (&*it.peer, &it.workload, it.round) == (to, &run.workload, run.round);
+    let base = samples.iter().find(beside)?;
+    Some(figure(samples, run, key)? / figure(samples, base, key)?)
 }
 
 /// The median, and the extremes of several.
@@ -128,13 +130,14 @@ pub(crate) fn verdict(samples: &[Sample]) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn sample(variant: &str, round: usize, value: f64) -> Sample {
+        let mut outcome = Outcome::default();
+        outcome.set("p99_us", value);
+        Sample { workload: "10 members".into(), peer: variant.into(), round, outcome }
+    }
+
     #[test]
     fn a_row_tells_all_rounds_and_one_that_failed_has_words() {
-        let sample = |variant: &str, round, p99: f64| {
-            let mut outcome = Outcome::default();
-            outcome.set("p99_us", p99);
-            Sample { workload: "10 members".into(), peer: variant.into(), round, outcome }
-        };
         let mut samples =
             vec![sample("5 ms", 1, 400.0), sample("0 ms", 1, 300.0), sample("5 ms", 2, 800.0)];
         samples[2].outcome.apart = true;
@@ -148,17 +151,11 @@ mod tests {
 
     #[test]
     fn a_variant_is_held_against_another_of_its_round() {
-        let sample = |variant: &str, round, rate: f64| {
-            let mut outcome = Outcome::default();
-            outcome.set("rate", rate);
-            Sample { workload: "go".into(), peer: variant.into(), round, outcome }
-        };
         let of = |round, [one, all]: [f64; 2]| {
             [sample("1 core", round, one), sample("2 cores", round, all)]
         };
-        let mut samples = [of(1, [10.0, 30.0]), of(2, [20.0, 30.0]), of(3, [40.0, 60.0])].concat();
-        hold(&mut samples, "1 core", &["rate"]);
-        let text = table(&[("by one core", "rate by 1 core", 1.0)], &samples).text();
-        assert!(text.contains("| go, 2 cores | 1.50 (1.50-3) |"), "{text}");
+        let samples = [of(1, [10.0, 30.0]), of(2, [20.0, 30.0]), of(3, [40.0, 60.0])].concat();
+        let text = table(&[("by one core", "p99_us by 1 core", 1.0)], &samples).text();
+        assert!(text.contains("| 10 members, 2 cores | 1.50 (1.50-3) |"), "{text}");
     }
 }

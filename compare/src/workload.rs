@@ -143,7 +143,7 @@ const fn echo(clients: usize, bytes: usize, depth: usize, rate: u32) -> Load {
 }
 
 /// Clients of whom all speak.
-const fn chat(clients: usize, rate: u32, burst: u32) -> Load {
+pub(crate) const fn chat(clients: usize, rate: u32, burst: u32) -> Load {
     Load::Chat { clients, speakers: clients, bytes: 56, rate, burst, deaf: 0 }
 }
 

@@ -1,15 +1,14 @@
-//! The clients of a flood, on a thread of their own.
+//! The clients of a flood.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::setpriority_process;
 
 use crate::Result;
-use crate::flood::{Flood, Stay};
+use crate::flood::Flood;
 use crate::socket::Socket;
 
 /// Sends of one client before others have their turn.
@@ -32,14 +31,8 @@ const BYTES: f64 = 125e6;
 /// Clients from this many on have an address each.
 const MANY: usize = 100;
 
-/// What a flood did in a second.
-pub(super) struct Done {
-    pub(super) connects: f64,
-    pub(super) mib: f64,
-}
-
-struct Horde {
-    flood: &'static Flood,
+struct Horde<'a> {
+    flood: &'a Flood,
     address: SocketAddr,
     block: Vec<u8>,
     buffer: Vec<u8>,
@@ -61,27 +54,34 @@ struct Attacker {
     is_leaving: bool,
 }
 
-/// Begins a flood; what is returned ends it, and tells what it did.
-pub(super) fn begin(
-    flood: &'static Flood,
+/// A flood of so many clients until it is `over`, on a thread of its own. Returns connects and MiB of
+/// a second.
+pub(super) fn flood(
+    flood: &Flood,
     count: usize,
     address: SocketAddr,
-) -> impl FnOnce() -> Result<Done> {
-    let over = Arc::new(AtomicBool::new(false));
-    let ended = over.clone();
-    let thread = std::thread::spawn(move || {
-        // The talker has the generator's core first.
-        let _equal_then = setpriority_process(None, 19);
-        Horde::new(flood, count, address).go(&ended)
-    });
-    move || {
-        over.store(true, Ordering::Relaxed);
-        Ok(thread.join().map_err(|_| "the flood panicked")?)
+    over: &AtomicBool,
+) -> [f64; 2] {
+    // The talker has the generator's core first.
+    let _equal_then = setpriority_process(None, 19);
+    let (mut horde, started) = (Horde::new(flood, count, address), Instant::now());
+    while !over.load(Ordering::Relaxed) {
+        let (now, mut is_busy) = (Instant::now(), false);
+        horde.seconds = (now - started).as_secs_f64();
+        for client in 0..count {
+            // One whose connection ended comes again.
+            is_busy |= horde.step(client, now).unwrap_or_else(|_| horde.go_away(client));
+        }
+        if !is_busy {
+            std::thread::sleep(IDLE);
+        }
     }
+    horde.clients.iter().flat_map(|it| &it.socket).for_each(Socket::reset_on_close);
+    [horde.connects as f64, horde.bytes as f64 / 1_048_576.0].map(|all| all / horde.seconds)
 }
 
-impl Horde {
-    fn new(flood: &'static Flood, count: usize, address: SocketAddr) -> Horde {
+impl Horde<'_> {
+    fn new(flood: &Flood, count: usize, address: SocketAddr) -> Horde<'_> {
         let now = Instant::now();
         let clients = (0..count as u32).map(|client| {
             let due = now + flood.again * client / count as u32;
@@ -89,24 +89,6 @@ impl Horde {
         });
         let (clients, block, buffer) = (clients.collect(), flood.block(), vec![0; READ_BYTES]);
         Horde { flood, address, block, buffer, clients, seconds: 0.0, connects: 0, bytes: 0 }
-    }
-
-    fn go(&mut self, over: &AtomicBool) -> Done {
-        let started = Instant::now();
-        while !over.load(Ordering::Relaxed) {
-            let (now, mut is_busy) = (Instant::now(), false);
-            self.seconds = (now - started).as_secs_f64();
-            for client in 0..self.clients.len() {
-                // One whose connection ended comes again.
-                is_busy |= self.step(client, now).unwrap_or_else(|_| self.go_away(client));
-            }
-            if !is_busy {
-                std::thread::sleep(IDLE);
-            }
-        }
-        self.clients.iter().flat_map(|it| &it.socket).for_each(Socket::reset_on_close);
-        let mib = self.bytes as f64 / 1_048_576.0 / self.seconds;
-        Done { connects: self.connects as f64 / self.seconds, mib }
     }
 
     /// Comes, reads, sends and goes, as far as it is time to; true when it may have more to do at
@@ -124,39 +106,17 @@ impl Horde {
         if reads && socket.read(&mut self.buffer)? == Some(0) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let is_over = match self.flood.stay {
-            Stay::Always => false,
-            Stay::For(time) => now >= *since + time,
-            Stay::Bytes(bytes) => *sent >= bytes,
-        };
         if *is_leaving {
             return Ok(false);
         }
-        if is_over && self.flood.bye.resets(self.connects) {
-            return Ok(self.go_away(client));
-        }
-        if is_over {
+        if now - *since >= self.flood.stay || *sent >= self.flood.sends {
+            if self.connects.is_multiple_of(self.flood.resets) {
+                return Ok(self.go_away(client));
+            }
             *is_leaving = true;
             socket.half_close();
             return Ok(true);
         }
-        self.send(client)
-    }
-
-    fn come(&mut self, client: usize, now: Instant) -> Result<()> {
-        let from = from(client, self.clients.len());
-        let room = self.flood.narrow.then_some(NARROW);
-        let socket = Some(Socket::connect(self.address, Some(from), room)?);
-        let due = now + self.flood.again;
-        self.clients[client] = Attacker { socket, due, since: now, sent: 0, is_leaving: false };
-        self.connects += 1;
-        Ok(())
-    }
-
-    fn send(&mut self, client: usize) -> io::Result<bool> {
-        let Attacker { socket: Some(socket), sent, .. } = &mut self.clients[client] else {
-            return Ok(false);
-        };
         for _ in 0..SENDS {
             let rest = &self.block[*sent % self.block.len().max(1)..];
             if rest.is_empty() || self.bytes as f64 >= BYTES * self.seconds {
@@ -168,6 +128,16 @@ impl Horde {
             self.bytes += n;
         }
         Ok(true)
+    }
+
+    fn come(&mut self, client: usize, now: Instant) -> Result<()> {
+        let from = from(client, self.clients.len());
+        let room = self.flood.narrow.then_some(NARROW);
+        let socket = Some(Socket::connect(self.address, Some(from), room)?);
+        let due = now + self.flood.again;
+        self.clients[client] = Attacker { socket, due, since: now, sent: 0, is_leaving: false };
+        self.connects += 1;
+        Ok(())
     }
 
     /// With RST; there may be more to do at once.

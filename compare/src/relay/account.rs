@@ -102,11 +102,9 @@ fn strike(party: &mut Party, event: Event) -> Result<()> {
 
 /// Lines of a speaker that count: of one whose server died, up to the last that reached another.
 fn due(party: &Party, speaker: usize) -> u64 {
-    let lines = &party.talk.heard.said[speaker];
-    if party.is_there(speaker) {
-        return lines.len() as u64;
-    }
-    lines.iter().rposition(|line| line.crossed).map_or(0, |last| last as u64 + 1)
+    let (lines, is_there) = (&party.talk.heard.said[speaker], party.is_there(speaker));
+    let last = lines.iter().rposition(|line| is_there || line.crossed);
+    last.map_or(0, |last| last as u64 + 1)
 }
 
 /// Lines said at a server that no client of another heard.
@@ -120,7 +118,6 @@ fn faults(party: &Party) -> Vec<String> {
     let dues: Vec<u64> = (0..CLIENTS).map(|speaker| due(party, speaker)).collect();
     let due: u64 = dues.iter().sum();
     let died = heard.said() as u64 - due;
-    let stayed: Vec<u64> = (0..SERVERS).map(|server| stayed(party, server)).collect();
     let mut faults = Vec::new();
     if !heard.ledger.is_in_order() {
         faults.extend(heard.ledger.faults());
@@ -137,8 +134,8 @@ fn faults(party: &Party) -> Vec<String> {
         if !(lacks..=lacks + died).contains(&missed) {
             faults.push(format!("{who} lacks {lacks} lines, and was told {missed}"));
         }
-        if told != stayed[server] {
-            let stayed = stayed[server];
+        let stayed = stayed(party, server);
+        if told != stayed {
             faults.push(format!("{who} was told that {told} lines stayed: {stayed}"));
         }
     }

@@ -85,10 +85,9 @@ const fn saturation(name: &'static str, relay: Relay, servers: usize) -> Case {
 
 /// A table of the parts that were chosen.
 pub(super) fn costs(machine: &Machine, plain: &Peer, options: &Options) -> Result<()> {
-    let cases = || CASES.iter().filter(|case| options.chose(case.part));
     let mut samples = Vec::new();
-    for round in 1..=cases().map(|case| case.rounds).max().unwrap_or(0) {
-        for case in cases().filter(|case| case.rounds >= round) {
+    for round in 1..=ROUNDS {
+        for case in CASES.iter().filter(|case| options.chose(case.part) && case.rounds >= round) {
             eprintln!("{}, round {round} of {}", case.name, case.rounds);
             let outcome = run(machine, plain, case)?;
             let (workload, peer) = (case.part.to_owned(), case.name.to_owned());
@@ -123,11 +122,10 @@ fn run(machine: &Machine, plain: &Peer, case: &Case) -> Result<Outcome> {
     }
     let [servers, engine, generator] = [0, 1, 2].map(|part| (after[part] - before[part]) as f64);
     let (heard, mut outcome) = (&party.talk.heard.tally, Outcome::default());
-    for (whose, delays) in [("own", &heard.delays), ("other", &heard.across)] {
+    let readers = [("own", &heard.delays), ("other", &heard.across)];
+    for (whose, delays) in readers.into_iter().filter(|(_, delays)| delays.total() > 0) {
         for (point, q) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
-            if delays.total() > 0 {
-                outcome.set(&format!("{whose}_{point}"), delays.quantile(q) as f64);
-            }
+            outcome.set(&format!("{whose}_{point}"), delays.quantile(q) as f64);
         }
     }
     let (deliveries, seconds) = (heard.delays.total() + heard.across.total(), SECONDS as f64);

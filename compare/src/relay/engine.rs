@@ -2,8 +2,6 @@
 //! which keeps its log when it is killed.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Result;
+use crate::peers::output;
 use crate::process::Process;
 use crate::running;
 use crate::wrong::Wrong;
@@ -56,25 +55,23 @@ impl Engine {
 
     /// Waits until so many servers share the room.
     pub(super) fn await_servers(&self, count: usize) -> Result<()> {
+        let socket = self.folder.join("socket").display().to_string();
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.call("HLEN room:lobby:servers") {
-                Ok(reply) if reply.trim_end() == format!(":{count}") => return Ok(()),
+            match output(Command::new("redis-cli").args([
+                "-s",
+                &socket,
+                "hlen",
+                "room:lobby:servers",
+            ])) {
+                Some(reply) if reply == count.to_string() => return Ok(()),
                 _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
-                Ok(reply) => return Err(format!("not all servers share the room: {reply}").into()),
-                Err(error) => return Err(format!("the engine does not answer: {error}").into()),
+                Some(reply) => {
+                    return Err(format!("not all servers share the room: {reply}").into());
+                }
+                None => return Err("the engine does not answer redis-cli".into()),
             }
         }
-    }
-
-    /// The reply, if it is one short line.
-    fn call(&self, command: &str) -> std::io::Result<String> {
-        let mut stream = UnixStream::connect(self.folder.join("socket"))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(format!("{command}\r\n").as_bytes())?;
-        let mut reply = [0; 256];
-        let n = stream.read(&mut reply)?;
-        Ok(String::from_utf8_lossy(&reply[..n]).into_owned())
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::RELAY;
 use super::engine::Engine;
 use crate::Result;
-use crate::load::Job;
 use crate::load::talk::Talk;
 use crate::machine::Machine;
 use crate::peers::Peer;
 use crate::server::Server;
+use crate::trial::job;
 use crate::workload::{Load, Program};
 
 /// Bytes of a line.
@@ -45,13 +45,9 @@ impl Party {
         let started = machines.take(servers).map(start).collect::<Result<Vec<_>>>()?;
         machine.unpin()?;
         engine.as_ref().map_or(Ok(()), |engine| engine.await_servers(servers))?;
-        let load = Load::Idle { clients };
-        let job = |server: &Server| {
-            let (pid, address) = (server.pid(), server.address);
-            Job { load, pid, address, window: 0, warm_up: 0, tracer: None }
-        };
+        let jobs = started.iter().map(|server| job(server, Load::Idle { clients }, 0));
         let mut talk = Talk::new(clients, speakers, BYTES)?;
-        talk.join(&started.iter().map(job).collect::<Vec<_>>(), QUIET)?;
+        talk.join(&jobs.collect::<Vec<_>>(), QUIET)?;
         Ok(Party { servers: started.into_iter().map(Some).collect(), engine, talk })
     }
 

@@ -47,7 +47,7 @@ fn load(arguments: &[&str]) -> Output {
     command.arg("load").args(arguments).output().expect("it is built")
 }
 
-/// A second of load on a script in which `from` has become `to`.
+/// A second of load on a script in which `from` has become `to`, which is told before all else.
 #[track_caller]
 fn measured(
     name: &str,
@@ -63,8 +63,13 @@ fn measured(
     let before = if script == ECHO { &[] } else { &program_too[..] };
     let server = Server::start(&copy, before);
     let address = server.address.to_string();
-    let output = load(&[&[program, &address, "--clients", "5", "--seconds", "1"], rate].concat());
+    let mut output =
+        load(&[&[program, &address, "--clients", "5", "--seconds", "1"], rate].concat());
     fs::remove_dir_all(folder).expect("it is ours");
+    let begins = "5 clients join, warm up, and are measured for 1 s";
+    let said = lines(&output.stderr);
+    assert_eq!(said.first(), Some(&format!("{program} at {address}: {begins}")));
+    output.stderr = said[1..].join("\n").into();
     output
 }
 
