@@ -32,7 +32,7 @@ const SERIES: usize = 11;
 
 pub(crate) struct Cores {
     machine: Machine,
-    /// Nanoseconds, of each run and of a few looks before the first.
+    /// Nanoseconds, of all looks.
     seen: Vec<f64>,
     /// Time that is left for waiting, and for runs that do not count.
     patience: Duration,
@@ -41,64 +41,78 @@ pub(crate) struct Cores {
 impl Cores {
     /// `made` are the runs that these go on with.
     pub(crate) fn new(machine: &Machine, patience: Duration, made: &[Sample]) -> Result<Cores> {
-        let mut seen: Vec<f64> = made.iter().filter_map(during).collect();
+        let seen = made.iter().flat_map(during).collect();
+        let mut cores = Cores { machine: *machine, seen, patience };
         for _ in 0..LOOKS {
-            seen.push(distance(machine)?);
+            cores.look()?;
             std::thread::sleep(PAUSE);
         }
-        Ok(Cores { machine: *machine, seen, patience })
+        Ok(cores)
     }
 
     /// Waits until the cores are where they usually are and makes the run; again if they did not
     /// stay there. The last one counts.
     pub(crate) fn together(&mut self, mut run: impl FnMut() -> Outcome) -> Result<Outcome> {
-        let usual = usual(self.seen.iter().copied());
         let mut tried = 0;
         loop {
-            let (before, started) = (self.wait(usual)?, Instant::now());
+            let (before, started) = (self.wait()?, Instant::now());
             let mut outcome = run();
-            let after = distance(&self.machine)?;
-            let distance = if is_moved(before, usual) { before } else { after };
+            let after = self.look()?;
+            outcome.set(BEFORE, before);
+            outcome.set(AFTER, after);
             tried += 1;
-            let good = outcome.fault.is_some() || !is_moved(distance, usual);
-            if good || tried == TRIES || self.patience.is_zero() {
-                outcome.set(DISTANCE, distance);
-                self.seen.push(distance);
+            let is_good =
+                outcome.fault.is_some() || ![before, after].iter().any(|it| self.is_moved(*it));
+            if is_good || tried == TRIES || self.patience.is_zero() {
                 return Ok(outcome);
             }
             self.patience = self.patience.saturating_sub(started.elapsed());
         }
     }
 
-    fn wait(&mut self, usual: f64) -> Result<f64> {
+    /// Each look counts for what is usual: where the cores stay elsewhere, that is soon usual.
+    fn wait(&mut self) -> Result<f64> {
         let started = Instant::now();
-        let mut now = distance(&self.machine)?;
-        while is_moved(now, usual) && started.elapsed() < self.patience {
+        let mut now = self.look()?;
+        while self.is_moved(now) && started.elapsed() < self.patience {
             std::thread::sleep(PAUSE);
-            now = distance(&self.machine)?;
+            now = self.look()?;
         }
         self.patience = self.patience.saturating_sub(started.elapsed());
         Ok(now)
     }
-}
 
-/// What the distance during a run is called among its figures.
-const DISTANCE: &str = "cores_ns";
+    fn look(&mut self) -> Result<f64> {
+        let distance = distance(&self.machine)?;
+        self.seen.push(distance);
+        Ok(distance)
+    }
 
-/// Marks the runs whose cores were elsewhere than in most.
-pub(crate) fn mark(samples: &mut [Sample]) {
-    let usual = usual(samples.iter().filter_map(during));
-    for sample in samples {
-        sample.outcome.apart = during(sample).is_some_and(|distance| is_moved(distance, usual));
+    fn is_moved(&self, distance: f64) -> bool {
+        is_moved(distance, usual(self.seen.clone()))
     }
 }
 
-fn usual(distances: impl Iterator<Item = f64>) -> f64 {
-    spread(distances).map_or(0.0, |spread| spread.median)
+/// What the distances around a run are called among its figures.
+const BEFORE: &str = "cores_ns";
+const AFTER: &str = "cores_after_ns";
+
+/// Marks the runs whose cores were elsewhere than in most.
+pub(crate) fn mark(samples: &mut [Sample]) {
+    let usual = usual(samples.iter().flat_map(during).collect());
+    for sample in samples {
+        sample.outcome.apart = during(sample).any(|distance| is_moved(distance, usual));
+    }
 }
 
-fn during(sample: &Sample) -> Option<f64> {
-    sample.outcome.get(DISTANCE)
+/// The median; of as many as are elsewhere the less, since cores are rather moved apart.
+fn usual(mut distances: Vec<f64>) -> f64 {
+    distances.sort_by(f64::total_cmp);
+    distances.get(distances.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
+}
+
+fn during(sample: &Sample) -> impl Iterator<Item = f64> + use<> {
+    [BEFORE, AFTER].map(|key| sample.outcome.get(key)).into_iter().flatten()
 }
 
 /// Never where the two are one core, and both distances 0.
@@ -149,21 +163,31 @@ mod tests {
     use super::*;
     use crate::report::made_up;
 
+    /// Which of so many runs are marked that have these distances before and after them.
+    fn marked<const N: usize>(distances: [[f64; 2]; N]) -> [bool; N] {
+        let mut samples = made_up::results().samples;
+        samples.truncate(N);
+        for (sample, [before, after]) in samples.iter_mut().zip(distances) {
+            sample.outcome.set(BEFORE, before);
+            sample.outcome.set(AFTER, after);
+        }
+        mark(&mut samples);
+        std::array::from_fn(|at| samples[at].outcome.apart)
+    }
+
     #[test]
     fn runs_whose_cores_were_elsewhere_than_in_most_are_marked() {
-        let mut samples = made_up::results().samples;
-        samples.truncate(5);
-        let mut marked = |distances: [f64; 5]| -> Vec<bool> {
-            for (sample, distance) in samples.iter_mut().zip(distances) {
-                sample.outcome.set(DISTANCE, distance);
-            }
-            mark(&mut samples);
-            samples.iter().map(|sample| sample.outcome.apart).collect()
-        };
-        let far = [95.0, 140.0, 110.0, 380.0, 540.0];
-        assert_eq!(marked(far), [false, false, false, true, true]);
-        let near = [48.0, 170.0, 140.0, 50.0, 200.0];
-        assert_eq!(marked(near), [true, false, false, true, false]);
-        assert_eq!(marked([0.0; 5]), [false; 5]);
+        let far = [[95.0, 140.0], [110.0, 140.0], [380.0, 110.0], [120.0, 540.0]];
+        assert_eq!(marked(far), [false, false, true, true]);
+        let near = [[170.0, 140.0], [48.0, 140.0], [200.0, 130.0]];
+        assert_eq!(marked(near), [false, true, false]);
+        assert_eq!(marked([[140.0, 140.0], [500.0, 500.0]]), [false, true]);
+        assert_eq!(marked([[0.0; 2]; 3]), [false; 3]);
+    }
+
+    #[test]
+    fn where_cores_stay_elsewhere_that_is_usual_in_the_end() {
+        let seen = [[400.0; 10], [140.0; 10]].concat();
+        assert!(is_moved(400.0, usual(seen)));
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn write(results: &Results, directory: &Path) -> Result<PathBuf> {
         answers::page(results),
         design::table(results),
         pictures,
+        READING.to_owned(),
         tables::summary(results),
         tables::workloads(results),
         tables::prices(results),
@@ -66,17 +67,21 @@ pub(crate) fn write(results: &Results, directory: &Path) -> Result<PathBuf> {
 }
 
 /// How the figures are written, and how sure they are.
-const READING: &str = "Each figure is the median (least–most) of n runs, and † a single run's; × is \
-theirs by ours, round by round. ≈ is no difference: the ratio is within the band ± in which ours \
-differs from itself; what has neither × nor ≈ is told and not ranked. The band is of factors: ±20 % is from 0.83× to 1.20×. Two runs show little of how \
-far equals are apart, so that the band of less than three is ±15 % at least; take what has n=2 or † as a \
-first look, to be measured again with `--rounds 5`. CPU is of a delivery, in an echo of a round trip; \
-memory is the process's own (RSS), without what the kernel holds for its sockets. Not ranked are \
-runs that the generator limited, or before or after which the host had moved the two cores. Microseconds and bytes are \
-this machine's alone. Ratios carry over to machines like it; for another kind, measure there and hold \
-both against each other with `compare show`.";
+const READING: &str = "
+## How to read the figures
 
-/// What was measured, and how the figures are written.
+Each figure is the median (least–most) of n runs; † marks a single run. × is a peer's figure divided by \
+ours: the median over the rounds, which need not be the ratio of the medians; lists are sorted by it. ≈ is \
+no difference: the ratio is within the band ± by which ours differs from itself (*ours-again*). Bands are \
+factors: ±20 % is from 0.83× to 1.20×; with fewer than three rounds a band is ±15 % at least, so treat n=2 \
+and † as preliminary, and repeat with `--rounds 5`. A figure with neither × nor ≈ is reported but not ranked: \
+the generator limited the runs, or the host had moved the two cores, or too few rounds are left in which \
+ours is ranked too. CPU is per delivery, for an echo per round trip; memory is the process's own (RSS), \
+without what the kernel holds for its sockets. Ratios carry over to machines like this one, figures do not: \
+for another kind, measure there and compare the two with `compare show`.
+";
+
+/// What was measured, and the marks of the first page.
 fn head(results: &Results) -> String {
     let (minutes, runs, machine) =
         (results.minutes.max(0.1), results.samples.len(), tables::machine(&results.card));
@@ -91,7 +96,8 @@ fn head(results: &Results) -> String {
     format!(
         "# Servers compared\n\nThe same three servers on several runtimes. A peer's lane says what it \
          is: *ours*, the servers of this repository, on smol; *as documented*, what its runtime's \
-         own documentation shows; *same design*, log, cursors and pause of ours on that runtime; *floor*, \
-         epoll by hand. {made} {machine}\n\n{READING}\n"
+         own documentation shows; *same design*, our log of lines, cursors and pause on that runtime; \
+         *floor*, epoll by hand. {made} {machine}\n\nFigures are medians (least–most). × is a peer's divided by \
+         ours, ≈ no difference beyond the noise, † of a single run; [more](#how-to-read-the-figures).\n"
     )
 }

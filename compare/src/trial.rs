@@ -31,8 +31,8 @@ pub(crate) struct Trial<T> {
 /// B` is the figure A by that of the variant B in the same round.
 pub(crate) type Column = (&'static str, &'static str, f64);
 
-/// Runs all of them, round by round. Waiting for the cores to come together, and making runs again,
-/// takes no longer than `patience`. The variant stands where a sample has its peer.
+/// Runs all of them, round by round. Waiting for the cores to be where they usually are, and making
+/// runs again, takes no longer than `patience`. The variant stands where a sample has its peer.
 pub(crate) fn measure<T>(
     machine: &Machine,
     patience: Duration,

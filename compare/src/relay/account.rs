@@ -118,6 +118,7 @@ fn faults(party: &Party) -> Vec<String> {
     let dues: Vec<u64> = (0..CLIENTS).map(|speaker| due(party, speaker)).collect();
     let due: u64 = dues.iter().sum();
     let died = heard.said() as u64 - due;
+    let stayed: Vec<u64> = (0..SERVERS).map(|server| stayed(party, server)).collect();
     let mut faults = Vec::new();
     if !heard.ledger.is_in_order() {
         faults.extend(heard.ledger.faults());
@@ -134,7 +135,7 @@ fn faults(party: &Party) -> Vec<String> {
         if !(lacks..=lacks + died).contains(&missed) {
             faults.push(format!("{who} lacks {lacks} lines, and was told {missed}"));
         }
-        let stayed = stayed(party, server);
+        let stayed = stayed[server];
         if told != stayed {
             faults.push(format!("{who} was told that {told} lines stayed: {stayed}"));
         }

@@ -55,21 +55,22 @@ impl Engine {
 
     /// Waits until so many servers share the room.
     pub(super) fn await_servers(&self, count: usize) -> Result<()> {
-        let socket = self.folder.join("socket").display().to_string();
+        let socket = self.folder.join("socket");
         let deadline = Instant::now() + PATIENCE;
+        // One that is stuck would not answer either.
+        let mut ask = Command::new("timeout");
+        ask.arg(PATIENCE.as_secs().to_string()).args(["redis-cli", "-s"]).arg(socket);
+        ask.args(["hlen", "room:lobby:servers"]);
         loop {
-            match output(Command::new("redis-cli").args([
-                "-s",
-                &socket,
-                "hlen",
-                "room:lobby:servers",
-            ])) {
+            match output(&mut ask) {
                 Some(reply) if reply == count.to_string() => return Ok(()),
                 _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
                 Some(reply) => {
                     return Err(format!("not all servers share the room: {reply}").into());
                 }
-                None => return Err("the engine does not answer redis-cli".into()),
+                None => {
+                    return Err("the engine does not answer redis-cli; is that installed?".into());
+                }
             }
         }
     }

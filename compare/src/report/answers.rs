@@ -27,18 +27,21 @@ struct Criterion {
 const CPU: Criterion = Criterion {
     key: "cpu_us",
     best: "The least CPU",
-    words: ["less CPU", "as much CPU", "more CPU"],
+    words: ["less CPU", "equal CPU", "more CPU"],
 };
-const DELAY: Criterion =
-    Criterion { key: "p99_us", best: "The soonest", words: ["sooner", "as soon", "later"] };
+const DELAY: Criterion = Criterion {
+    key: "p99_us",
+    best: "The lowest latency",
+    words: ["lower latency", "equal latency", "higher latency"],
+};
 const MEMORY: Criterion = Criterion {
     key: "rss_client_bytes",
     best: "The least memory",
-    words: ["less memory", "as much memory", "more memory"],
+    words: ["less memory", "equal memory", "more memory"],
 };
 /// In a room in which somebody never reads: those who make the others wait need no memory for him.
 const BOUNDED: Criterion =
-    Criterion { best: "The soonest, channels without a bound aside", ..DELAY };
+    Criterion { best: "The lowest latency, channels without a bound aside", ..DELAY };
 const GROWN: Criterion = Criterion { key: "grown_mib", best: "", ..MEMORY };
 
 const STALLED: &str = "stalled";
@@ -48,16 +51,16 @@ const ECHO: &str = "echo-50";
 #[rustfmt::skip]
 const QUESTIONS: [Question; 4] = [
     Question { title: "Which runtime for a room?", workload: "chat-1000", criteria: &[CPU, DELAY] },
-    Question { title: "Which one for a room in which somebody never reads?", workload: STALLED, criteria: &[BOUNDED, GROWN] },
+    Question { title: "Which runtime for a room in which somebody never reads?", workload: STALLED, criteria: &[BOUNDED, GROWN] },
     Question { title: "Which runtime for an echo?", workload: ECHO, criteria: &[CPU, DELAY] },
-    Question { title: "Which runtime for ten thousand idle ones?", workload: "idle-chat", criteria: &[MEMORY] },
+    Question { title: "Which runtime for 10,000 idle clients of a chat?", workload: "idle-chat", criteria: &[MEMORY] },
 ];
 
 /// What is told of those that answer nothing.
-const FLOOR: &str = "the floor, epoll by hand, which is no answer";
+const FLOOR: &str = "the floor, epoll by hand";
 const NO_PAUSE: &str = "ours without its pause";
-const UNBOUNDED: &str = "no answer, since for one who never reads all is kept that is said, without \
-a bound, however little of it a run of seconds shows";
+const UNBOUNDED: &str = "not considered, since they queue without a bound for a client that never \
+reads, however little of it a run of seconds shows";
 
 /// The chats in which a channel grows for one who does not read: no run is so long that the figures
 /// would tell them from those that are bounded.
@@ -69,7 +72,7 @@ const GROWING: [&str; 2] = ["tokio-documented", "tokio-multi"];
 const DELAYED_ACK_US: std::ops::Range<f64> = 25e3..60e3;
 const IDLE: f64 = 0.6;
 
-const LATE: &str = "about 40 ms late, as with Nagle's algorithm (no TCP_NODELAY), which waits for \
+const LATE: &str = "p99 of about 40 ms, as with Nagle's algorithm (no TCP_NODELAY), which waits for \
 acknowledgements that Linux delays";
 
 /// Up to so many peers are told one by one, more by the first and the last.
@@ -185,7 +188,10 @@ impl Question {
             told(UNBOUNDED),
             ("the others miss lines (their share)", claims(results, name, &share, &lossy)),
             (LATE, named(&is_late)),
-            ("not ranked, as the table says", named(&|it| is_valid(it) && lacks(it))),
+            (
+                "not ranked, since too few of its runs may be, or not in the rounds of ours",
+                named(&|it| is_valid(it) && lacks(it)),
+            ),
             ("not valid", faults.join(", ")),
         ]
     }
@@ -261,13 +267,10 @@ mod tests {
             &format!("{room}Beside ours no runtime has a valid run: there is no answer.**"),
         );
         let floor = "`raw-epoll: 2.06 (2.02–2.10) 0.50×; 0.30 ≈`";
-        said(&alone, "\n\n- `ours: 4.12 (4.04–4.20); 0.30`\n- the floor, epoll by hand, ");
-        said(
-            &alone,
-            &format!("which is no answer: {floor}\n- not valid: asyncio (lines: 1 dropped)\n"),
-        );
+        said(&alone, "\n\n- `ours: 4.12 (4.04–4.20); 0.30`\n- the floor, epoll by hand: ");
+        said(&alone, &format!("by hand: {floor}\n- not valid: asyncio (lines: 1 dropped)\n"));
         let pause = page(|results| made_up::rename(results, "node", "no-pause"));
-        said(&pause, &format!("{room}The least CPU: ours. The soonest: ours, threads.** ("));
+        said(&pause, &format!("{room}The least CPU: ours. The lowest latency: ours, threads.** ("));
         said(&pause, "\n- ours without its pause: `no-pause: 4.16 (4.08–4.24) ≈; 0.30 ≈`\n");
         let mut results = made_up::results();
         for run in &mut results.samples {

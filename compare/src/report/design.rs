@@ -16,7 +16,7 @@ pub(super) const HELD: [(&str, &str); 3] =
 const ABOUT: &str = "The design is one log of what was said in the room, and for each client a \
 cursor into it and a writer, which writes all that came since in one piece. In a busy room a write \
 waits for a pause of at most 10 ms, so that it carries more lines: that saves most of the CPU, and a \
-line comes so much later (*no-pause* is ours without it).";
+line is delayed by as much (*no-pause* is ours without it).";
 
 /// The runtime in a peer's name.
 pub(super) fn runtime(peer: &str) -> &str {
@@ -38,7 +38,7 @@ pub(super) fn table(results: &Results) -> String {
     let held = held.filter_map(|(name, key)| Some((name, metric(name, key)?)));
     let heads = held.clone().flat_map(|(name, metric)| {
         let documented = format!("{name}, {}: as documented", results.head(name, metric));
-        [documented, "the same design".into(), "by that".into()]
+        [documented, "the same design".into(), "ratio".into()]
     });
     let mut table = Table::of("runtime", heads);
     for (documented, same) in pairs(results) {
@@ -56,9 +56,9 @@ pub(super) fn table(results: &Results) -> String {
         return String::new();
     }
     format!(
-        "\n## The design, or the runtime?\n\n{ABOUT}{}\n\nBeside each figure stands how it stands to \
-         ours. *By that* is as documented by the same design: what the design gives on that runtime. \
-         What still differs in one design is the runtime.\n\n{}",
+        "\n## The design, or the runtime?\n\n{ABOUT}{}\n\nEach figure is followed by its ratio to ours; \
+         the third of each three columns is as documented divided by the same design, which is what \
+         the design gives on that runtime. What still differs in one design is the runtime.\n\n{}",
         conclusion(results).unwrap_or_default(),
         table.text()
     )
@@ -76,8 +76,8 @@ fn conclusion(results: &Results) -> Option<String> {
     let left = spread(same.filter_map(|it| Some(results.ranked(room, &it.name, cpu)?.median)))?;
     let left = short(left.max / left.min);
     Some(format!(
-        "\n\n**In a room a runtime as documented takes {gives} times the CPU of the design on the same \
-         runtime; what is left between the runtimes, with one design, is {left} times at most.**"
+        "\n\n**In a room at 1,000 lines a second a runtime as documented takes {gives} times the CPU of the \
+         design on the same runtime; with one design the runtimes differ by {left} times at most.**"
     ))
 }
 

@@ -62,7 +62,7 @@ impl Metric {
 pub(super) const COUNTED: [Metric; 4] = [
     aside("server_share", "server busy, of 1"),
     aside("generator_share", "generator busy, of 1"),
-    aside("voluntary", "switches a 1,000"),
+    aside("voluntary", "switches per 1,000 messages"),
     aside("threads", "threads"),
 ];
 

@@ -54,9 +54,10 @@ fn lines(
     [x, y]: [Axis; 2],
     curves: Vec<(&Facts, &str, Vec<Point>)>,
 ) -> Lines {
-    let most = curves.iter().flat_map(|it| &it.2).map(|point| point.2).max().unwrap_or(0);
+    let least = |points: &[Point]| points.iter().map(|point| point.2).min();
+    let most = curves.iter().filter_map(|it| least(&it.2)).max().unwrap_or(0);
     let series = curves.iter().filter_map(|(facts, name, points)| {
-        let least = points.iter().map(|point| point.2).min()?;
+        let least = least(points)?;
         let mark = if least == most { String::new() } else { mark(least, most) };
         let points = points.iter().map(|(x, y, _)| (*x, *y)).collect();
         let (name, color) = (format!("{name}{mark}"), color(results, &facts.name));

@@ -21,7 +21,7 @@ const DOTS: usize = 6;
 #[rustfmt::skip]
 pub(super) const COLORS: [(&str, &str); 16] = [
     ("#cf222e", "#ff7b72"), ("#b35900", "#ffa657"), ("#8b1a4a", "#f778ba"), ("#6a737d", "#9ea7b3"),
-    ("#7d4e1e", "#d4a373"), ("#0969da", "#58a6ff"), ("#3f3fae", "#9aa5ff"), ("#5a6b00", "#b5cc4b"),
+    ("#7d4e1e", "#d4a373"), ("#0969da", "#58a6ff"), ("#3f3fae", "#9aa5ff"), ("#24292f", "#e6edf3"),
     ("#0f7b7b", "#39c5cf"), ("#8a6a00", "#e3b341"), ("#8250df", "#bc8cff"), ("#1a7f37", "#4ac26b"),
     ("#33566f", "#8fb3cf"), ("#bf3989", "#ff9bce"), ("#7a5195", "#c9a0ff"), ("#a4133c", "#ff8fab"),
 ];

@@ -59,10 +59,9 @@ pub(crate) fn summary(results: &Results) -> String {
         table.row(row);
     }
     let mut text = format!("\n## All in one table\n\n{}\n", table.text());
-    text += "Ours is told in figures, the others as theirs by ours; a figure of theirs stands where \
-             there is no pair that may be ranked. Ours does more than its peers do (bounds, telnet, \
-             shutdown, log), which its lines of code show; its binary is the chat's, a peer's all \
-             three servers.\n";
+    text += "Ours is given in figures, the others as their ratio to ours, or in figures where no ratio \
+             can be ranked. Ours does more than its peers (bounds, telnet, shutdown, logging), which \
+             its lines of code show; its binary is the chat's, a peer's is all three servers.\n";
     for (peer, why) in &results.skipped {
         text += &format!("\nLeft out: **{peer}**, {why}.\n");
     }
@@ -99,7 +98,7 @@ fn table(results: &Results, workload: &Workload) -> Table {
     let name = workload.name;
     let metrics = || metrics(&workload.load).iter().chain(&COUNTED);
     let heads = metrics().map(|metric| results.head(name, metric));
-    let heads = heads.chain([format!("system calls{SINGLE}"), "not ranked".into()]);
+    let heads = heads.chain([format!("system calls a message{SINGLE}"), "not ranked".into()]);
     let mut table = Table::of(&format!("{name}, {}", usual(results.rounds(name))), heads);
     let peers = results.peers.iter().map(|facts| facts.name.as_str()).chain([OURS_AGAIN]);
     let mut peers: Vec<&str> = peers.collect();
@@ -149,7 +148,7 @@ pub(crate) fn prices(results: &Results) -> String {
     for (name, nanos) in &results.prices {
         table.row(vec![name.clone(), format!("{nanos:.0}")]);
     }
-    format!("\n## The machine's own prices\n\n{}", table.text())
+    format!("\n## What system calls cost on this machine\n\n{}", table.text())
 }
 
 pub(super) fn emphasis(peer: &str) -> String {
