@@ -67,7 +67,8 @@ pub(super) fn account(machine: &Machine, options: &Options) -> Result<()> {
     tell(&party, share)
 }
 
-/// When what happens, by the seed: one stop, one kill, and a server's end at any time of the talk.
+/// When what happens, by the seed: one stop, one kill, and a server's end at any time of the talk. Each
+/// is over before the next, however short the talk is.
 fn events(seconds: u64, seed: u64) -> Vec<(Duration, Event)> {
     let (all, mut dice) = (Duration::from_secs(seconds), Dice(seed));
     let mut between = |from: f64, to: f64| {
@@ -77,9 +78,10 @@ fn events(seconds: u64, seed: u64) -> Vec<(Duration, Event)> {
     let (stop, kill, end) = (between(0.1, 0.3), between(0.5, 0.7), between(0.1, 0.9));
     let (pause, server) =
         (Duration::from_millis(50 + dice.below(4000) as u64), dice.below(SERVERS));
+    let (stopped, pause) = (STOP.min(all / 5), pause.min(all / 5));
     let mut events = vec![
         (stop, Event::Stop),
-        (stop + STOP, Event::Continue),
+        (stop + stopped, Event::Continue),
         (kill, Event::Kill),
         (kill + pause, Event::Start),
         (end, Event::KillServer(server)),
@@ -162,4 +164,21 @@ fn tell(party: &Party, share: f64) -> Result<()> {
     faults.iter().take(TOLD).for_each(|fault| println!("    {fault}"));
     println!("  faults: {}", faults.len());
     if faults.is_empty() { Ok(()) } else { Err(format!("{} faults", faults.len()).into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_goes_on_before_it_is_killed_and_is_back_before_the_end_however_short_the_talk_is()
+    {
+        for (seconds, seed) in [1, 8, 24, 60, 3600].into_iter().flat_map(|it| [(it, 1), (it, 2)]) {
+            let events = events(seconds, seed);
+            let of_engine = events.iter().filter(|it| !matches!(it.1, Event::KillServer(_)));
+            let order: Vec<_> = of_engine.map(|(_, event)| format!("{event:?}")).collect();
+            assert_eq!(order, ["Stop", "Continue", "Kill", "Start"], "{seconds} s");
+            assert!(events.iter().all(|it| it.0 < Duration::from_secs(seconds)), "{events:?}");
+        }
+    }
 }
