@@ -24,6 +24,7 @@ mod edit;
 mod facts;
 mod flood;
 mod floods;
+mod help;
 mod histogram;
 mod journal;
 mod ledger;
@@ -77,7 +78,7 @@ const USAGE: u8 = 2;
 
 #[rustfmt::skip]
 const COMMANDS: [Command; 19] = [
-    Command { name: "help", takes: "NAMES", peers: &[], run: |options| { print!("{}", options::help(options.named.first())?); Ok(()) } },
+    Command { name: "help", takes: "NAMES", peers: &[], run: |options| { print!("{}", help::help(options.named.first())?); Ok(()) } },
     Command { name: "run", peers: &[], run: |options| told(run::run(options)?),
         takes: "--quick --full --only --peers --own --clients --port --seed --rounds --no-build --resume --out" },
     Command { name: "bench", peers: &[OURS], run: |options| told(bench::bench(options)?),
