@@ -70,7 +70,7 @@ impl Cores {
         }
     }
 
-    /// Each look counts for what is usual: where the cores stay elsewhere, that is soon usual.
+    /// Each look counts for what is usual: where the cores stay elsewhere, that is usual in the end.
     fn wait(&mut self) -> Result<f64> {
         let started = Instant::now();
         let mut now = self.look()?;

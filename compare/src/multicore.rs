@@ -26,7 +26,7 @@ const ROUNDS: [usize; 2] = [1, 5];
 /// Milliseconds measured; a third of it before is discarded.
 const WINDOW: u64 = 700;
 
-/// Time for runs that do not count since the host moved the cores.
+/// Time for runs that do not count since the host moved the cores, with `--quick` and without.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
 
 /// Time that the processes of ours have for listening.
